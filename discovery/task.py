@@ -1,0 +1,201 @@
+"""The contract of a task family, and the registry that finds tasks.
+
+A task says what is being discovered: a statement, a language, seed programs, evaluation stages from cheapest to
+dearest, how finalists are confirmed and how a program is exported. Tasks import the engine, never the reverse.
+
+`evaluate`, `confirm` and `verify` run in *evaluator* processes: trusted code, without keys, that reaches the candidate
+only through `Context.slot`. Everything else runs in the controller, so it must be quick and must not import anything
+heavy: torch and numpy are imported inside those three only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from discovery.errors import NotFound, TaskError
+from discovery.model import JSON, Evidence, Program, Verdict
+from discovery.sandbox import Harness, Limits, Slot
+
+__all__ = ["Context", "Language", "Rejected", "Seed", "Stage", "Task", "Verification", "load_task", "registered_tasks"]
+
+
+class Rejected(Exception):
+    """A language refuses a source text. Becomes a verdict `"rejected"`; nothing was run.
+
+    Args:
+        message: What is wrong and what is allowed instead, fit for a person and for a proposer.
+        line, column: Where, both from 1; None when it is not at one place.
+    """
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        where = "" if line is None else f"line {line}" + ("" if column is None else f", column {column}") + ": "
+        super().__init__(where + message)
+        self.line = line
+        self.column = column
+
+
+@runtime_checkable
+class Language(Protocol):
+    """How programs of a family are written. Pure, quick, and safe on any text whatever."""
+
+    def check(self, source: str) -> Program:
+        """Parse and check `source` without running it. Raises `Rejected`."""
+        ...
+
+    def describe(self) -> str:
+        """The language in Markdown, for prompts, generated from its vocabulary."""
+        ...
+
+    def mutate(self, program: Program, rng: random.Random, edits: int = 1) -> str:
+        """Source of a well-typed variant, `edits` successive random edits away. Raises `NotImplementedError` when the
+        language has no symbolic edits; such a task needs a model."""
+        ...
+
+    def cross(self, first: Program, second: Program, rng: random.Random) -> str:
+        """Source of a well-typed child of both. Raises `NotImplementedError` likewise."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A program to start from: a short name and its source text."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the evaluation, cheapest first.
+
+    Attributes:
+        name: Short; recorded with each verdict.
+        limits: Limits of each sandbox call in this stage (work limits are the task's own; these are the backstop).
+        seconds: Typical cost of one evaluation in seconds, for the plan that `--dry-run` prints.
+    """
+
+    name: str
+    limits: Limits = field(default_factory=Limits)
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an evaluator hands to a task.
+
+    Attributes:
+        slot: The open sandbox slot, started with `Task.harness`.
+        seed: Seed of this run's evaluation randomness. The same for every candidate (common random numbers), so that
+            equal programs get equal verdicts; `Task` derives everything from (seed, stage, replicate).
+        limits: Limits of this stage.
+    """
+
+    slot: Slot
+    seed: int
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of re-checking an exported bundle: whether it holds, and one line per check (name, holds, detail)."""
+
+    holds: bool
+    checks: tuple[tuple[str, bool, str], ...]
+
+
+class Task(ABC):
+    """A task family, or one variant of it. Its constructor takes the variant (`cuts:tsp` gives `"tsp"`) or None and
+    raises `NotFound` for one it does not know."""
+
+    #: Registered name, and one paragraph of Markdown: what is wanted, what a program gets and must give.
+    name: str
+    statement: str
+    #: What the score means, e.g. "log speed-up over tuned AdamW". Higher is better.
+    score_name: str
+    language: Language
+    stages: tuple[Stage, ...]
+    harness: Harness
+    #: Limits a slot is opened with: at least those of every stage.
+    slot_limits: Limits = Limits()
+    #: Capabilities a sandbox must enforce (names as in `Sandbox.capabilities`).
+    requires: tuple[str, ...] = ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter")
+
+    @abstractmethod
+    def seeds(self) -> Sequence[Seed]:
+        """Programs to start from, at least one; each must check."""
+
+    @abstractmethod
+    def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
+        """Judge `program` at `stage`. A failing candidate is a verdict; only a failing system raises."""
+
+    @abstractmethod
+    def confirm(self, program: Program, ctx: Context) -> Evidence:
+        """Re-measure a finalist on fresh seeds and held-out cases, or prove it."""
+
+    @abstractmethod
+    def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
+        """Files of the bundle (file name to text): `NAME.py` and what else the family ships. `evidence.json` is the
+        engine's: it holds `provenance`, among it the program's source and, where confirmed, its `Evidence`."""
+
+    @abstractmethod
+    def verify(self, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context) -> Verification:
+        """Re-check an exported bundle from scratch, executing nothing of it outside the sandbox."""
+
+
+def registered_tasks() -> dict[str, str]:
+    """Name to one-line origin of every registered task (entry-point group `discovery.tasks`)."""
+    return {point.name: point.value for point in entry_points(group="discovery.tasks")}
+
+
+def load_task(spec: str) -> Task:
+    """Find the task that `spec` names.
+
+    Args:
+        spec: A registered name with an optional variant (`optimizers`, `cuts:tsp`), or a path to a task folder, whose
+            `task.py` defines `task`, an instance of `Task`.
+
+    Raises:
+        NotFound: no such task, variant or folder.
+        TaskError: the folder's `task.py` raised, or defines no task.
+    """
+    folder = Path(spec)
+    if "/" in spec or folder.is_dir():
+        return _load_folder(folder)
+    name, _, variant = spec.partition(":")
+    for point in entry_points(group="discovery.tasks"):
+        if point.name == name:
+            try:
+                factory = point.load()
+            except Exception as error:
+                raise TaskError(f"task {name!r} cannot be loaded from {point.value}: {error}") from error
+            task: Task = factory(variant or None)
+            return task
+    known = ", ".join(sorted(registered_tasks())) or "none"
+    raise NotFound(f"no task named {name!r}", hint=f"registered tasks: {known}; or give a path to a task folder")
+
+
+def _load_folder(folder: Path) -> Task:
+    path = folder / "task.py"
+    if not path.is_file():
+        raise NotFound(f"no task at {folder}: {path} does not exist", hint="`discovery task new NAME` makes one")
+    module_name = f"discovery_task_{folder.resolve().name}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise TaskError(f"{path} raised {type(error).__name__}: {error}") from error
+    task = getattr(module, "task", None)
+    if not isinstance(task, Task):
+        raise TaskError(f"{path} must define `task`, an instance of discovery.task.Task; got {type(task).__name__}")
+    return task
