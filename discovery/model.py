@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["JSON", "STATUSES", "Evidence", "Program", "Proposal", "Status", "Verdict", "content_key"]
+__all__ = ["JSON", "STATUSES", "Evidence", "Program", "Proposal", "Rejected", "Status", "Verdict", "content_key"]
 
 #: Plain data: what `json` can carry. Numbers are finite.
 JSON: TypeAlias = Any
@@ -32,6 +32,21 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 def content_key(text: str) -> str:
     """SHA-256 of `text` in hexadecimal (64 characters): the key of a blob or of a canonical form."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Rejected(Exception):
+    """A language refuses a source text. Becomes a verdict `"rejected"`; nothing was run.
+
+    Args:
+        message: What is wrong and what is allowed instead, fit for a person and for a proposer.
+        line, column: Where, both from 1; None when it is not at one place.
+    """
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        where = "" if line is None else f"line {line}" + ("" if column is None else f", column {column}") + ": "
+        super().__init__(where + message)
+        self.line = line
+        self.column = column
 
 
 @dataclass(frozen=True)

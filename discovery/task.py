@@ -21,25 +21,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from discovery.errors import NotFound, TaskError
-from discovery.model import JSON, Evidence, Program, Verdict
+from discovery.model import JSON, Evidence, Program, Rejected, Verdict
 from discovery.sandbox import Harness, Limits, Slot
 
 __all__ = ["Context", "Language", "Rejected", "Seed", "Stage", "Task", "Verification", "load_task", "registered_tasks"]
-
-
-class Rejected(Exception):
-    """A language refuses a source text. Becomes a verdict `"rejected"`; nothing was run.
-
-    Args:
-        message: What is wrong and what is allowed instead, fit for a person and for a proposer.
-        line, column: Where, both from 1; None when it is not at one place.
-    """
-
-    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
-        where = "" if line is None else f"line {line}" + ("" if column is None else f", column {column}") + ": "
-        super().__init__(where + message)
-        self.line = line
-        self.column = column
 
 
 @runtime_checkable
