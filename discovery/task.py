@@ -65,11 +65,13 @@ class Stage:
         name: Short; recorded with each verdict.
         limits: Limits of each sandbox call in this stage (work limits are the task's own; these are the backstop).
         seconds: Typical cost of one evaluation in seconds, for the plan that `--dry-run` prints.
+        backstop: Wall seconds after which the evaluator itself is taken to hang and is replaced (a system failure).
     """
 
     name: str
     limits: Limits = field(default_factory=Limits)
     seconds: float = 1.0
+    backstop: float = 900.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class Task(ABC):
     harness: Harness
     #: Limits a slot is opened with: at least those of every stage.
     slot_limits: Limits = Limits()
+    #: Names everything that verdicts depend on besides program, stage, replicate and seed (a hash of data, definitions
+    #: and reference values): a run is not resumed under another version, since its verdicts would not compare.
+    version: str = ""
+    #: Significance level that a confirmation must reach after correction over finalists.
+    alpha: float = 0.01
     #: Capabilities a sandbox must enforce (names as in `Sandbox.capabilities`).
     requires: tuple[str, ...] = ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter")
 

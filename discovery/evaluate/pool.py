@@ -1,0 +1,203 @@
+"""The local pool of evaluator workers, and what to do when one is lost.
+
+A worker that dies, hangs past its stage's backstop or answers out of protocol is replaced and its request sent again,
+`RETRIES` times; then the run stops with `EvaluatorFailed`. None of this ever becomes a score. What a task or the sandbox
+reports as its own failure is not tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, TaskError
+from discovery.evaluate import protocol
+from discovery.model import JSON, Evidence, Program, Verdict
+from discovery.task import Stage, Verification
+
+__all__ = ["RETRIES", "Pool"]
+
+RETRIES = 2
+#: Environment variables an evaluator may see. No keys: everything else stays in the controller.
+_PASSED = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR")
+
+
+class _WorkerLost(Exception):
+    """The process ended or broke the protocol."""
+
+
+class _Worker:
+    """One worker process and its two pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, log: int) -> _Worker:
+        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "discovery.evaluate.worker", str(os.getpid())),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+        return cls(process)
+
+    async def ask(self, request: Mapping[str, JSON]) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(protocol.pack(request))
+            await self._process.stdin.drain()
+            size = protocol.size_of(await self._process.stdout.readexactly(protocol.HEADER.size))
+            reply: dict[str, Any] = json.loads(await self._process.stdout.readexactly(size))
+        except (OSError, EOFError, ValueError) as error:
+            raise _WorkerLost(f"{type(error).__name__}: {error}") from error
+        return reply
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            try:
+                self._process.kill()
+            except ProcessLookupError:
+                pass
+        await self._process.wait()
+
+
+class Pool:
+    """Evaluator workers for one task, on one machine. An async context manager.
+
+    Args:
+        task: Task specification, as for `load_task`.
+        sandbox: Backend name or `"auto"`.
+        workers: Number of processes.
+        seed: Seed of the evaluation randomness, the same for every candidate.
+        on_lost: Told in one line when a worker was lost and replaced.
+        log: File that receives what evaluators print; by default nobody.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        sandbox: str,
+        workers: int,
+        seed: int,
+        on_lost: Callable[[str], None] = lambda _: None,
+        log: Path | None = None,
+    ) -> None:
+        self._start = {"verb": "start", "task": task, "sandbox": sandbox}
+        self._seed = seed
+        self._count = workers
+        self._on_lost = on_lost
+        self._log_path = log
+        self._log = -1
+        self._all: set[_Worker] = set()
+        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
+        #: Name and capability report of the backend in use, known once entered.
+        self.sandbox: str = ""
+        self.capabilities: JSON = {}
+
+    async def __aenter__(self) -> Pool:
+        path = os.devnull if self._log_path is None else self._log_path
+        self._log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            for worker in await asyncio.gather(*(self._fresh() for _ in range(self._count))):
+                self._idle.put_nowait(worker)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Kill every worker, and with it its slot. Idempotent."""
+        workers, self._all = self._all, set()
+        await asyncio.gather(*(worker.kill() for worker in workers))
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
+
+    async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
+        """The verdict of one stage. Raises what `_call` raises."""
+        request = {"verb": "evaluate", "program": _plain(program), "stage": stage.name, "replicate": replicate}
+        return Verdict.from_json(await self._call({**request, "seed": self._seed}, stage.backstop))
+
+    async def confirm(self, program: Program, seed: int, backstop: float = 3600.0) -> Evidence:
+        """Evidence about a finalist; `seed` is fresh, never used in search."""
+        request = {"verb": "confirm", "program": _plain(program), "seed": seed}
+        return Evidence.from_json(await self._call(request, backstop))
+
+    async def verify(
+        self, files: Mapping[str, str], provenance: Mapping[str, JSON], seed: int, backstop: float = 7200.0
+    ) -> Verification:
+        """Re-check of an exported bundle."""
+        request = {"verb": "verify", "files": dict(files), "provenance": dict(provenance), "seed": seed}
+        reply = await self._call(request, backstop)
+        return Verification(reply["holds"], tuple((name, holds, detail) for name, holds, detail in reply["checks"]))
+
+    async def _fresh(self) -> _Worker:
+        worker = await _Worker.start(self._log)
+        self._all.add(worker)
+        try:
+            hello = _unwrap(await worker.ask(self._start))
+        except _WorkerLost as error:
+            where = self._log_path or "stderr"
+            raise EvaluatorFailed(f"an evaluator did not start: {error}", hint=f"see {where}") from error
+        self.sandbox, self.capabilities = hello["sandbox"], hello["capabilities"]
+        return worker
+
+    async def _call(self, request: Mapping[str, JSON], backstop: float) -> JSON:
+        """Send `request` to an idle worker and return its result.
+
+        Raises:
+            EnvironmentMissing: the sandbox failed.
+            TaskError: the task reports its own failure.
+            EvaluatorFailed: workers were lost `RETRIES` + 1 times, or the task's code raised.
+        """
+        for attempt in range(RETRIES + 1):
+            worker = await self._idle.get() or await self._fresh()
+            try:
+                reply = await asyncio.wait_for(worker.ask(request), backstop)
+            except (_WorkerLost, TimeoutError) as error:
+                reason = f"no answer within {backstop:g} s" if isinstance(error, TimeoutError) else str(error)
+                await self._drop(worker)
+                self._on_lost(f"an evaluator was lost ({reason}) and is replaced, attempt {attempt + 1}")
+            except BaseException:
+                await self._drop(worker)
+                raise
+            else:
+                self._idle.put_nowait(worker)
+                return _unwrap(reply)
+        raise EvaluatorFailed(
+            f"an evaluator was lost {RETRIES + 1} times on the same request: {reason}",
+            hint="`discovery resume RUN` goes on from here; the run's evaluator.log may say more",
+        )
+
+    async def _drop(self, worker: _Worker) -> None:
+        self._all.discard(worker)
+        self._idle.put_nowait(None)
+        await worker.kill()
+
+
+def _plain(program: Program) -> JSON:
+    return {"source": program.source, "key": program.key, "skeleton": program.skeleton}
+
+
+def _unwrap(reply: Mapping[str, Any]) -> JSON:
+    if "ok" in reply:
+        return reply["ok"]
+    kinds: dict[str, type[DiscoveryError]] = {"sandbox": EnvironmentMissing, "task": TaskError}
+    raise kinds.get(reply["failed"], EvaluatorFailed)(reply["message"], hint=reply["hint"])
