@@ -1,0 +1,60 @@
+"""The joins that the journal reads rows with, and the way from a row to a record. Each has its paging key first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from discovery.model import Program, Proposal, Verdict
+from discovery.store.rows import Outcome, ProgramRow, ProposalRow
+
+__all__ = ["OUTCOMES", "PROGRAMS", "PROPOSALS", "read_outcome", "read_program", "read_proposal"]
+
+PROPOSALS = (
+    "SELECT proposal.id, proposal.document, text, key, repeat, proposal.created, verdict.document FROM proposal "
+    "JOIN source ON source.id = proposal.source LEFT JOIN program ON program.id = proposal.program "
+    "LEFT JOIN outcome ON outcome.proposal = proposal.id AND proposal.program IS NULL "
+    "LEFT JOIN verdict ON verdict.id = outcome.verdict"
+)
+PROGRAMS = (
+    "SELECT program.id, key, skeleton, program.first, text, proposal.document, verdict.document FROM program "
+    "JOIN proposal ON proposal.id = program.first JOIN source ON source.id = proposal.source "
+    "LEFT JOIN outcome ON outcome.program = program.id AND settles = 1 "
+    "LEFT JOIN verdict ON verdict.id = outcome.verdict"
+)
+OUTCOMES = (
+    "SELECT position, proposal, key, document FROM outcome JOIN verdict ON verdict.id = outcome.verdict "
+    "LEFT JOIN program ON program.id = outcome.program"
+)
+
+
+def read_proposal(row: tuple[Any, ...]) -> ProposalRow:
+    """One row of `PROPOSALS`."""
+    _, document, text, key, repeat, created, rejection = row
+    return ProposalRow(
+        Proposal.from_json(json.loads(document)),
+        text.decode("utf-8", "surrogatepass"),
+        key,
+        bool(repeat),
+        None if rejection is None else Verdict.from_json(json.loads(rejection)),
+        created,
+    )
+
+
+def read_program(row: tuple[Any, ...]) -> ProgramRow:
+    """One row of `PROGRAMS`."""
+    _, key, skeleton, first, text, document, verdict = row
+    proposal = Proposal.from_json(json.loads(document))
+    return ProgramRow(
+        Program(text.decode("utf-8", "surrogatepass"), key, skeleton),
+        first,
+        proposal.operator,
+        proposal.parents,
+        None if verdict is None else Verdict.from_json(json.loads(verdict)),
+    )
+
+
+def read_outcome(row: tuple[Any, ...]) -> Outcome:
+    """One row of `OUTCOMES`."""
+    position, index, key, document = row
+    return Outcome(position, index, key, Verdict.from_json(json.loads(document)))

@@ -1,0 +1,416 @@
+"""The journal of a run: everything that was proposed, judged and decided, in one append-only SQLite file.
+
+Every writing call is one durable commit: when it returns, the record has reached the disk, and a crash at any moment
+leaves it whole or absent. One controller writes at a time (it holds the `Lease`); any number of readers look on
+meanwhile. A journal belongs to the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from discovery.errors import ConfigError, JournalError, NotFound
+from discovery.events import Event
+from discovery.model import JSON, Program, Proposal, Verdict, content_key
+from discovery.store._database import DATABASE, build, connect, translated
+from discovery.store._queries import OUTCOMES, PROGRAMS, PROPOSALS, read_outcome, read_program, read_proposal
+from discovery.store.lease import Lease
+from discovery.store.rows import Outcome, ProgramRow, ProposalRow, RunMeta
+
+__all__ = ["Journal", "Outcome", "ProgramRow", "ProposalRow", "RunMeta"]
+
+_Row = TypeVar("_Row")
+_PAGE = 256  # rows a query holds at a time: iterating keeps no read transaction open
+
+
+class Journal:
+    """The journal in a run's folder. Made by `create` or `open`; a context manager that closes it.
+
+    Attributes:
+        folder: The run's folder.
+        meta: What the run is.
+    """
+
+    def __init__(self, folder: Path, db: sqlite3.Connection, lease: Lease | None) -> None:
+        self.folder = folder
+        self._db = db
+        self._lease = lease
+        name, task, *documents, created = self._rows(
+            "SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1"
+        )[0]
+        config, versions, sandbox = (json.loads(text) for text in documents)
+        self.meta = RunMeta(name, task, config, versions, sandbox, created)
+
+    @classmethod
+    def create(cls, folder: Path, meta: RunMeta) -> Journal:
+        """Make `folder` (parents too) and a new journal in it, open for writing.
+
+        Raises:
+            ConfigError: the folder holds a run already.
+            JournalError: another controller is creating one there.
+            EnvironmentMissing: the disk is full, the folder cannot be written, or its file system is unfit.
+        """
+        with translated(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lease = Lease(folder)
+            try:
+                if (folder / DATABASE).exists():
+                    raise ConfigError(
+                        f"{folder} holds a run already",
+                        hint=f"`discovery resume {folder}` continues it; or choose another folder",
+                    )
+                documents = (_dump(meta.config), _dump(meta.versions), _dump(meta.sandbox))
+                build(folder, (meta.name, meta.task, *documents, meta.created))
+                return cls(folder, connect(folder, write=True), lease)
+            except BaseException:
+                lease.release()
+                raise
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = False) -> Journal:
+        """Open the journal in `folder`, to read, or to `write` as well.
+
+        Raises:
+            NotFound: the folder holds no run.
+            JournalError: another controller holds it (when writing), it is damaged, or of another schema version.
+            EnvironmentMissing: no permission.
+        """
+        if not (folder / DATABASE).exists():
+            raise NotFound(f"no run at {folder}: there is no {DATABASE}", hint="`discovery list` shows the runs")
+        with translated(folder):
+            lease = Lease(folder) if write else None
+            try:
+                return cls(folder, connect(folder, write=write), lease)
+            except BaseException:
+                if lease is not None:
+                    lease.release()
+                raise
+
+    def close(self) -> None:
+        """Close the file and give the lease back. Idempotent."""
+        with translated(self.folder):
+            self._db.close()
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Writing: each method is one durable commit.
+
+    def add_proposal(self, proposal: Proposal, source: str, program: Program) -> bool:
+        """Commit a proposal that the language accepted as `program`.
+
+        Returns:
+            True when the program is new to the run; False when its key is known (a repeat).
+
+        Raises:
+            JournalError: a proposal of this number is recorded already.
+        """
+        with self._commit():
+            known = self._program_id(program.key)
+            if known is None:
+                insert = "INSERT INTO program (key, skeleton, first) VALUES (?, ?, ?)"
+                row = self._insert(insert, (program.key, program.skeleton, proposal.index))
+            else:
+                row = known
+            self._insert_proposal(proposal, source, row, known is not None)
+        return known is None
+
+    def add_rejection(self, proposal: Proposal, source: str, verdict: Verdict) -> Outcome:
+        """Commit a proposal whose text the language refused, together with its outcome.
+
+        Raises:
+            JournalError: a proposal of this number is recorded already.
+        """
+        with self._commit():
+            self._insert_proposal(proposal, source, None, False)
+            position = self._insert_outcome(proposal.index, None, self._insert_verdict(None, verdict), verdict)
+        return Outcome(position, proposal.index, None, verdict)
+
+    def add_verdict(self, key: str, verdict: Verdict, concludes: int | None = None) -> Outcome | None:
+        """Commit a verdict on the program `key`; with `concludes`, also the outcome of that proposal.
+
+        Raises:
+            JournalError: the run has no such program; this (key, stage, replicate) is judged already; or `concludes`
+                names a proposal of another program, one that has its outcome already, or the verdict is a
+                re-measurement (`replicate` above 0), which concludes nothing.
+        """
+        with self._commit():
+            program = self._program_id(key)
+            if program is None:
+                raise JournalError(f"no program {key[:12]} in run {self.meta.name}: its proposal comes first")
+            taken = "SELECT 1 FROM verdict WHERE program = ? AND stage = ? AND replicate = ?"
+            if self._one(taken, (program, verdict.stage, verdict.replicate)):
+                raise JournalError(
+                    f"program {key[:12]} is judged already at stage {verdict.stage!r}, replicate {verdict.replicate}"
+                )
+            row = self._insert_verdict(program, verdict)
+            if concludes is None:
+                return None
+            if verdict.replicate != 0:
+                raise JournalError(f"replicate {verdict.replicate} re-measures; only replicate 0 concludes a proposal")
+            if self._open_program(concludes) != program:
+                raise JournalError(f"proposal {concludes} did not bring program {key[:12]}")
+            position = self._insert_outcome(concludes, program, row, verdict)
+        return Outcome(position, concludes, key, verdict)
+
+    def conclude(self, index: int) -> Outcome:
+        """Commit the outcome of proposal `index` from what its program was judged already: its last verdict of
+        replicate 0.
+
+        Raises:
+            JournalError: no such proposal, it has its outcome already, or its program has no verdict yet.
+        """
+        with self._commit():
+            program = self._open_program(index)
+            last = (
+                "SELECT verdict.id, key, document FROM verdict JOIN program ON program.id = verdict.program "
+                "WHERE program = ? AND replicate = 0 ORDER BY verdict.id DESC LIMIT 1"
+            )
+            found = self._one(last, (program,))
+            if found is None:
+                raise JournalError(f"proposal {index} cannot be concluded: its program has no verdict yet")
+            row, key, document = found
+            verdict = Verdict.from_json(json.loads(document))
+            position = self._insert_outcome(index, program, row, verdict)
+        return Outcome(position, index, key, verdict)
+
+    def add_event(self, event: Event) -> None:
+        """Commit an event; one that is not `journaled` is passed over."""
+        if event.journaled:
+            self._add_document(type(event).__name__, 0, event.version, event.to_json())
+
+    def add_note(self, kind: str, data: JSON) -> None:
+        """Commit a JSON document of the given kind (such as `"confirmation"`, `"export"`)."""
+        self._add_document(kind, 1, 1, data)
+
+    # Reading: indexed, and possible while another process writes.
+
+    def proposals(self) -> Iterator[ProposalRow]:
+        """All proposals, by number."""
+        return self._pages(f"{PROPOSALS} WHERE proposal.id > ? ORDER BY proposal.id LIMIT {_PAGE}", -1, read_proposal)
+
+    def proposal(self, index: int) -> ProposalRow:
+        """The proposal of this number. Raises `NotFound`."""
+        found = self._one(f"{PROPOSALS} WHERE proposal.id = ?", (index,))
+        if found is None:
+            raise NotFound(f"run {self.meta.name} has no proposal {index}")
+        return read_proposal(found)
+
+    def proposal_count(self) -> int:
+        """Number of proposals: accepted, repeated and refused ones."""
+        return self._count("SELECT count(*) FROM proposal")
+
+    def outcome_count(self) -> int:
+        """Number of proposals that have their outcome."""
+        return self._count("SELECT count(*) FROM outcome")
+
+    def program(self, key: str) -> Program:
+        """The program of this full key. Raises `NotFound`."""
+        return self.program_row(key).program
+
+    def program_row(self, key: str) -> ProgramRow:
+        """The program of this full key, with origin and final verdict. Raises `NotFound`."""
+        found = self._one(f"{PROGRAMS} WHERE program.key = ?", (key,))
+        if found is None:
+            raise NotFound(f"run {self.meta.name} has no program {key[:12]}")
+        return read_program(found)
+
+    def programs(self) -> Iterator[ProgramRow]:
+        """All programs, in the order in which they were first proposed."""
+        return self._pages(f"{PROGRAMS} WHERE program.id > ? ORDER BY program.id LIMIT {_PAGE}", -1, read_program)
+
+    def find(self, prefix: str) -> str:
+        """The key of the one program whose id starts with `prefix`; `"best"` is the best program so far.
+
+        Raises:
+            NotFound: no program has it, or none is scored yet.
+            ConfigError: several have it, or `prefix` is empty.
+        """
+        if prefix == "best":
+            best = self.best()
+            if not best:
+                raise NotFound(f"run {self.meta.name} has no scored program yet", hint=self._where())
+            return best[0][0]
+        if not prefix:
+            raise ConfigError("a program id is expected after ':'", hint=self._where())
+        wanted = prefix.lower()
+        keys = [
+            row[0]
+            for row in self._rows(
+                "SELECT key FROM program WHERE key >= ? AND key < ? ORDER BY key LIMIT 6", (wanted, wanted + "\x7f")
+            )
+        ]
+        if not keys:
+            raise NotFound(f"run {self.meta.name} has no program {prefix!r}", hint=self._where())
+        if len(keys) > 1:
+            names = ", ".join(key[:12] for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
+            raise ConfigError(f"program id {prefix!r} fits several: {names}", hint="give more characters")
+        return str(keys[0])
+
+    def verdicts(self, key: str) -> list[Verdict]:
+        """Every verdict on the program `key`, in the order committed."""
+        found = self._rows(
+            "SELECT document FROM verdict JOIN program ON program.id = verdict.program "
+            "WHERE program.key = ? ORDER BY verdict.id",
+            (key,),
+        )
+        return [Verdict.from_json(json.loads(document)) for (document,) in found]
+
+    def outcomes(self, after: int = 0) -> Iterator[Outcome]:
+        """Outcomes of positions above `after`, in order."""
+        return self._pages(f"{OUTCOMES} WHERE position > ? ORDER BY position LIMIT {_PAGE}", after, read_outcome)
+
+    def outcome(self, index: int) -> Outcome | None:
+        """The outcome of proposal `index`, or None while it is open."""
+        found = self._one(f"{OUTCOMES} WHERE proposal = ?", (index,))
+        return None if found is None else read_outcome(found)
+
+    def best(self, n: int = 1) -> list[tuple[str, Verdict]]:
+        """The `n` best programs by final score, as (key, final verdict); equal scores in the order first proposed."""
+        found = self._rows(
+            "SELECT key, document FROM outcome JOIN verdict ON verdict.id = outcome.verdict "
+            "JOIN program ON program.id = outcome.program WHERE settles = 1 AND outcome.score IS NOT NULL "
+            "ORDER BY outcome.score DESC, outcome.first LIMIT ?",
+            (n,),
+        )
+        return [(key, Verdict.from_json(json.loads(document))) for key, document in found]
+
+    def events(self) -> Iterator[dict[str, JSON]]:
+        """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""
+        query = f"SELECT id, document, created FROM event WHERE note = 0 AND id > ? ORDER BY id LIMIT {_PAGE}"
+        return self._pages(query, 0, lambda row: {"time": row[2], **json.loads(row[1])})
+
+    def last_event(self, kind: str) -> dict[str, JSON] | None:
+        """The latest event of class `kind`, as `events` gives it, or None."""
+        query = "SELECT document, created FROM event WHERE note = 0 AND kind = ? ORDER BY id DESC LIMIT 1"
+        found = self._one(query, (kind,))
+        return None if found is None else {"time": found[1], **json.loads(found[0])}
+
+    def notes(self, kind: str) -> list[JSON]:
+        """The documents of one kind, in the order committed."""
+        found = self._rows("SELECT document FROM event WHERE note = 1 AND kind = ? ORDER BY id", (kind,))
+        return [json.loads(document) for (document,) in found]
+
+    # Beneath.
+
+    @contextmanager
+    def _commit(self) -> Iterator[None]:
+        if self._lease is None:
+            raise JournalError(f"the journal of run {self.meta.name} is not open for writing")
+        with translated(self.folder):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _insert(self, statement: str, values: tuple[Any, ...]) -> int:
+        row = self._db.execute(statement, values).lastrowid
+        assert row is not None
+        return row
+
+    def _insert_proposal(self, proposal: Proposal, source: str, program: int | None, repeat: bool) -> None:
+        if self._one("SELECT 1 FROM proposal WHERE id = ?", (proposal.index,)):
+            raise JournalError(f"proposal {proposal.index} of run {self.meta.name} is recorded already")
+        text = self._source_id(source)
+        self._insert(
+            "INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (proposal.index, proposal.operator, _dump(proposal.to_json()), text, program, repeat, _now()),
+        )
+
+    def _source_id(self, source: str) -> int:
+        digest = content_key(source)
+        found = self._one("SELECT id FROM source WHERE hash = ?", (digest,))
+        if found is not None:
+            return int(found[0])
+        data = source.encode("utf-8", "surrogatepass")
+        return self._insert("INSERT INTO source (hash, text) VALUES (?, ?)", (digest, data))
+
+    def _insert_verdict(self, program: int | None, verdict: Verdict) -> int:
+        return self._insert(
+            "INSERT INTO verdict (program, stage, replicate, status, document, created) VALUES (?, ?, ?, ?, ?, ?)",
+            (program, verdict.stage, verdict.replicate, verdict.status, _dump(verdict.to_json()), _now()),
+        )
+
+    def _insert_outcome(self, index: int, program: int | None, row: int, verdict: Verdict) -> int:
+        """The first outcome of a program settles its final verdict; only that one takes part in `best`."""
+        first = score = None
+        settles = False
+        if program is not None:
+            settles = not self._one("SELECT 1 FROM outcome WHERE program = ? AND settles = 1", (program,))
+            first = self._count("SELECT first FROM program WHERE id = ?", (program,))
+            score = float(verdict.score) if verdict.score is not None else None
+            score = score if verdict.status in ("scored", "proved") else None
+        return self._insert(
+            "INSERT INTO outcome (proposal, verdict, program, first, settles, score) VALUES (?, ?, ?, ?, ?, ?)",
+            (index, row, program, first, settles, score),
+        )
+
+    def _open_program(self, index: int) -> int:
+        """Row of the program of a proposal that has no outcome yet."""
+        found = self._one("SELECT program FROM proposal WHERE id = ?", (index,))
+        if found is None:
+            raise JournalError(f"run {self.meta.name} has no proposal {index}")
+        if self._one("SELECT 1 FROM outcome WHERE proposal = ?", (index,)):
+            raise JournalError(f"proposal {index} has its outcome already")
+        return int(found[0])
+
+    def _add_document(self, kind: str, note: int, version: int, data: JSON) -> None:
+        with self._commit():
+            self._insert(
+                "INSERT INTO event (kind, note, version, document, created) VALUES (?, ?, ?, ?, ?)",
+                (kind, note, version, _dump(data), _now()),
+            )
+
+    def _program_id(self, key: str) -> int | None:
+        found = self._one("SELECT id FROM program WHERE key = ?", (key,))
+        return None if found is None else int(found[0])
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with translated(self.folder):
+            return self._db.execute(query, values).fetchall()
+
+    def _one(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        found = self._rows(query, values)
+        return found[0] if found else None
+
+    def _count(self, query: str, values: tuple[Any, ...] = ()) -> int:
+        return int(self._rows(query, values)[0][0])
+
+    def _pages(self, query: str, after: int, row: Callable[[tuple[Any, ...]], _Row]) -> Iterator[_Row]:
+        while page := self._rows(query, (after,)):
+            for found in page:
+                yield row(found)
+            after = page[-1][0]
+
+    def _where(self) -> str:
+        return f"`discovery show {self.meta.name} --programs` lists the programs"
+
+
+def _dump(data: Mapping[str, JSON] | JSON) -> str:
+    try:
+        return json.dumps(data, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise JournalError(f"a record must be plain data with finite numbers: {error}") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
