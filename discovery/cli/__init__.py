@@ -1,1 +1,84 @@
-"""."""
+"""The command `discovery`: one verb, one file. Data on stdout, messages on stderr.
+
+Modules of verbs are imported to be registered, so they import nothing heavy at their top.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from discovery import __version__
+from discovery.cli import check, compare, confirm, diff, doctor, export, resume, run, show, task, verify
+from discovery.cli import list as list_runs
+from discovery.errors import DiscoveryError
+
+__all__ = ["app", "main"]
+
+_HELP = """Discover algorithms, with the evidence.
+
+    discovery run optimizers --max-proposals 100
+
+    discovery show @last
+
+Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a limit was reached with no program scored,
+5 something of the machine is missing, 130 and 143 after a clean stop by a signal.
+"""
+
+app = typer.Typer(
+    name="discovery",
+    help=_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"discovery {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+app.command("run")(run.command)
+app.command("resume")(resume.command)
+app.command("list")(list_runs.command)
+app.command("show")(show.command)
+app.command("diff")(diff.command)
+app.command("compare")(compare.command)
+app.command("check")(check.command)
+app.command("confirm")(confirm.command)
+app.command("export")(export.command)
+app.command("verify")(verify.command)
+app.add_typer(task.app, name="task")
+app.command("doctor")(doctor.command)
+
+
+def main() -> None:
+    """Run the command line. A failure that a user can mend is one clear line, and a hint, without a traceback."""
+    try:
+        app()
+    except DiscoveryError as error:
+        _complain(error.message, error.hint, error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+
+
+def _complain(message: str, hint: str, code: int) -> None:
+    if "--json" in sys.argv[1:]:
+        print(json.dumps({"code": code, "message": message, "hint": hint}), file=sys.stderr)
+    else:
+        print(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), file=sys.stderr)
+    raise SystemExit(code)

@@ -80,8 +80,11 @@ class Pool:
         sandbox: Backend name or `"auto"`.
         workers: Number of processes.
         seed: Seed of the evaluation randomness, the same for every candidate.
-        on_lost: Told in one line when a worker was lost and replaced.
         log: File that receives what evaluators print; by default nobody.
+
+    Attributes:
+        on_lost: Told in one line when a worker was lost and is replaced.
+        sandbox, capabilities: Backend in use and its report, known once entered.
     """
 
     def __init__(
@@ -91,18 +94,16 @@ class Pool:
         sandbox: str,
         workers: int,
         seed: int,
-        on_lost: Callable[[str], None] = lambda _: None,
         log: Path | None = None,
     ) -> None:
         self._start = {"verb": "start", "task": task, "sandbox": sandbox}
         self._seed = seed
         self._count = workers
-        self._on_lost = on_lost
+        self.on_lost: Callable[[str], None] = lambda _: None
         self._log_path = log
         self._log = -1
         self._all: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
-        #: Name and capability report of the backend in use, known once entered.
         self.sandbox: str = ""
         self.capabilities: JSON = {}
 
@@ -174,7 +175,7 @@ class Pool:
             except (_WorkerLost, TimeoutError) as error:
                 reason = f"no answer within {backstop:g} s" if isinstance(error, TimeoutError) else str(error)
                 await self._drop(worker)
-                self._on_lost(f"an evaluator was lost ({reason}) and is replaced, attempt {attempt + 1}")
+                self.on_lost(f"an evaluator was lost ({reason}) and is replaced, attempt {attempt + 1}")
             except BaseException:
                 await self._drop(worker)
                 raise

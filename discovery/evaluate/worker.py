@@ -34,7 +34,19 @@ class _Evaluator:
     def __init__(self, task: str, sandbox: str) -> None:
         self.task: Task = load_task(task)
         self.sandbox = open_sandbox(sandbox)
+        if sandbox != "unsafe":
+            self._require()
         self.slot: Slot = self.sandbox.open(self.task.harness, self.task.slot_limits)
+
+    def _require(self) -> None:
+        report = self.sandbox.capabilities()
+        missing = [name for name in self.task.requires if report[name].level != "enforced"]
+        if missing:
+            raise SandboxError(
+                f"task {self.task.name!r} needs {', '.join(missing)} enforced; backend {self.sandbox.name} on this "
+                "machine does not",
+                hint="`discovery doctor` says what is missing and how to get it",
+            )
 
     def hello(self) -> JSON:
         report = {name: asdict(value) for name, value in self.sandbox.capabilities().items()}

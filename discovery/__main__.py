@@ -1,0 +1,7 @@
+"""`python -m discovery`."""
+
+from __future__ import annotations
+
+from discovery.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""What `run` and `resume` share: start the evaluators, drive the loop, handle signals, say how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discovery.errors import DiscoveryError
+from discovery.model import JSON
+
+if TYPE_CHECKING:
+    from discovery.config import RunConfig
+    from discovery.loop import Summary
+    from discovery.store import Journal
+    from discovery.task import Task
+
+__all__ = ["drive", "finish", "sandbox_report", "versions"]
+
+
+def versions(task: Task) -> dict[str, str]:
+    """Versions that a run's verdicts depend on: ours, Python's, the task's, and the packages its harness loads."""
+    import platform
+    from importlib import metadata
+
+    from discovery import __version__
+
+    found = {"discovery": __version__, "python": platform.python_version(), "task": task.version}
+    for package in task.harness.preload:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = ""
+    return found
+
+
+def sandbox_report(name: str) -> dict[str, JSON]:
+    """Backend that `name` chooses on this machine, with its capability report. Raises EnvironmentMissing."""
+    from dataclasses import asdict
+
+    from discovery.errors import EnvironmentMissing
+    from discovery.sandbox import SandboxError, open_sandbox
+
+    try:
+        sandbox = open_sandbox(name)
+    except SandboxError as error:
+        raise EnvironmentMissing(error.message, hint=error.hint) from error
+    report = {key: asdict(value) for key, value in sandbox.capabilities().items()}
+    return {"backend": sandbox.name, "capabilities": report}
+
+
+def drive(journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None) -> int:
+    """Take up the run in `journal` until its limits or a signal; returns the exit code.
+
+    The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once. Either way `resume` goes on.
+    """
+    try:
+        summary, caught = asyncio.run(_drive(journal, task, config, folder, display))
+    except DiscoveryError as error:
+        resume = f"`discovery resume {folder}` goes on from here"
+        if "discovery resume" not in error.hint:
+            error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
+        raise
+    return finish(journal, folder, summary, caught)
+
+
+async def _drive(
+    journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None
+) -> tuple[Summary | None, int]:
+    from discovery.evaluate import Pool
+    from discovery.loop import Loop
+    from discovery.propose import Symbolic
+    from discovery.view import make_display
+
+    caught: list[int] = []
+    with make_display(display) as panel:
+        pool = Pool(
+            journal.meta.task,
+            sandbox=journal.meta.sandbox["backend"],
+            workers=config.workers,
+            seed=config.seed,
+            log=folder / "evaluator.log",
+        )
+        async with pool:
+            loop = Loop(journal, task, config, Symbolic(task), pool, [panel])
+            driving = asyncio.ensure_future(loop.drive())
+
+            def stop(number: int) -> None:
+                caught.append(number)
+                if len(caught) == 1:
+                    loop.drain()
+                    print("stopping: what is in flight is finished first; once more stops now", file=sys.stderr)
+                else:
+                    driving.cancel()
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+            try:
+                return await driving, caught[0] if caught else 0
+            except asyncio.CancelledError:
+                return None, caught[0] if caught else signal.SIGINT
+
+
+def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int) -> int:
+    """Say on stderr how the run stands and how to go on; returns the exit code."""
+    best = journal.best(1)
+    if caught and (summary is None or summary.reason != "limit"):
+        print(f"stopped; `discovery resume {folder}` goes on from here", file=sys.stderr)
+        return 128 + caught
+    if not best:
+        print(
+            f"no program of {journal.proposal_count()} proposals was scored; "
+            f"`discovery show {folder} --failures` says why",
+            file=sys.stderr,
+        )
+        return 4
+    key, verdict = best[0]
+    print(f"best program {key[:12]}, score {verdict.score:.6g} (a search-time score, not a claim)", file=sys.stderr)
+    print(f"next: `discovery confirm {folder}`, then `discovery export {folder}`", file=sys.stderr)
+    return 0

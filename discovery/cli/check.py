@@ -1,0 +1,95 @@
+"""`discovery check`: one program file through the stages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discovery.cli._options import JsonOption, SandboxOption
+
+if TYPE_CHECKING:
+    from discovery.model import Program, Verdict
+    from discovery.task import Task
+
+__all__ = ["command"]
+
+
+def command(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name or its folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The program; - reads standard input.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the evaluation.")] = 0,
+    sandbox: SandboxOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a run would say of one program. Exits with 0 whenever a verdict was reached.
+
+    discovery check optimizers my_rule.py
+
+    discovery check ./my-task candidate.py --json
+    """
+    from discovery.cli._drive import sandbox_report
+    from discovery.model import Program, Rejected, Verdict
+    from discovery.task import load_task
+
+    spec = str(Path(task).resolve()) if "/" in task or Path(task).is_dir() else task
+    loaded = load_task(spec)
+    backend = sandbox_report(sandbox or "auto")["backend"]
+    source = _read(file)
+    try:
+        program = loaded.language.check(source)
+    except Rejected as error:
+        program, verdict = Program(source, ""), Verdict("rejected", message=str(error))
+    else:
+        verdict = asyncio.run(_judge(spec, loaded, program, backend, seed))
+    _print(loaded, program, verdict, backend, as_json)
+
+
+def _read(file: Path) -> str:
+    from discovery.errors import NotFound
+
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"cannot read {file}: {error.strerror}") from error
+    # A byte that is no UTF-8 is for the language to reject, with its place.
+    return data.decode("utf-8", "surrogateescape")
+
+
+async def _judge(spec: str, task: Task, program: Program, backend: str, seed: int) -> Verdict:
+    from discovery.evaluate import Pool
+
+    async with Pool(spec, sandbox=backend, workers=1, seed=seed) as pool:
+        for stage in task.stages:
+            verdict = await pool.evaluate(program, stage)
+            if not verdict.advance:
+                break
+    return verdict
+
+
+def _print(task: Task, program: Program, verdict: Verdict, backend: str, as_json: bool) -> None:
+    if as_json:
+        result = {
+            "schema": "discovery.check/1",
+            "task": task.name,
+            "program": program.key,
+            "status": verdict.status,
+            "score": verdict.score,
+            "cases": dict(verdict.cases),
+            "evidence": dict(verdict.evidence),
+            "stage": verdict.stage,
+            "message": verdict.message,
+            "sandbox": backend,
+        }
+        print(json.dumps(result))
+        return
+    score = "" if verdict.score is None else f"  score {verdict.score:.6g} ({task.score_name})"
+    print(f"{verdict.status}{score}" + (f"  after stage {verdict.stage}" if verdict.stage else ""))
+    for name, value in verdict.cases.items():
+        print(f"  {name:<24} {value:.6g}")
+    if verdict.message:
+        print(verdict.message)

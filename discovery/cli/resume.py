@@ -1,0 +1,81 @@
+"""`discovery resume`: continue a run after Ctrl-C, a crash or a kill."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discovery.cli._options import DisplayOption, OutOption
+
+if TYPE_CHECKING:
+    from discovery.store import Journal
+    from discovery.task import Task
+
+__all__ = ["command"]
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or @last.")],
+    workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes.")] = None,
+    max_proposals: Annotated[int | None, typer.Option("--max-proposals", help="New total, not an addition.")] = None,
+    max_time: Annotated[str | None, typer.Option("--max-time", help="New total over all resumes, such as 10m.")] = None,
+    out: OutOption = None,
+    display: DisplayOption = None,
+) -> None:
+    """Go on with RUN where its journal ends. Limits are totals.
+
+    discovery resume @last
+
+    discovery resume optimizers-20260102-150405 --max-proposals 500
+    """
+    from discovery.cli._drive import drive
+    from discovery.config import RunConfig, parse_seconds, resolve
+    from discovery.store import Journal, find_run
+    from discovery.task import load_task
+
+    folder = find_run(run, out)
+    with Journal.open(folder, write=True) as journal:
+        config = RunConfig.model_validate(journal.meta.config)
+        changes = {
+            "workers": workers,
+            "max_proposals": max_proposals,
+            "max_time": None if max_time is None else parse_seconds(max_time),
+        }
+        config = resolve(flags={**config.model_dump(), **{key: value for key, value in changes.items() if value}})
+        task = load_task(journal.meta.task)
+        _same_ground(journal, task)
+        raise typer.Exit(drive(journal, task, config, folder, display))
+
+
+def _same_ground(journal: Journal, task: Task) -> None:
+    """Refuse to mix verdicts that do not compare.
+
+    Raises:
+        ConfigError: the task is of another version than the one that the run began with, or the machine no longer
+            enforces what the run's sandbox did.
+    """
+    from discovery.cli._drive import sandbox_report, versions
+    from discovery.errors import ConfigError
+
+    then, now = journal.meta.versions, versions(task)
+    if then["task"] != now["task"]:
+        raise ConfigError(
+            f"task {task.name!r} has changed since this run began (version {then['task'][:12]}, now {now['task'][:12]}):"
+            " its verdicts would not compare",
+            hint="start a new run, or go back to the task as it was",
+        )
+    for name in sorted(then.keys() | now.keys()):
+        if then.get(name) != now.get(name):
+            print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)
+    before = journal.meta.sandbox
+    after = sandbox_report(before["backend"])["capabilities"]
+    rank = {"none": 0, "best_effort": 1, "enforced": 2}
+    weaker = [name for name, had in before["capabilities"].items() if rank[after[name]["level"]] < rank[had["level"]]]
+    if weaker:
+        raise ConfigError(
+            f"sandbox {before['backend']} on this machine is weaker than the one that the run began with: "
+            + ", ".join(weaker),
+            hint="`discovery doctor` says what is missing; or start a new run",
+        )

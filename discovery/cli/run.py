@@ -1,0 +1,124 @@
+"""`discovery run`: start a discovery run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discovery.cli._options import DisplayOption, JsonOption, OutOption, SandboxOption
+
+if TYPE_CHECKING:
+    from discovery.config import RunConfig
+    from discovery.task import Task
+
+__all__ = ["command"]
+
+
+def command(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name (`discovery task list`) or its folder.")],
+    search: Annotated[str | None, typer.Option("--search", help="evolution or best_of_n.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes [default: 2].")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice [default: 0].")] = None,
+    max_proposals: Annotated[
+        int | None, typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included.")
+    ] = None,
+    max_time: Annotated[str | None, typer.Option("--max-time", help="Total run time, such as 90s, 10m or 2h.")] = None,
+    sandbox: SandboxOption = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Afterwards run best-of-N at the same budget, as RUN-control.")
+    ] = False,
+    out: OutOption = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with the run's configuration.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One configuration value; repeatable.")
+    ] = None,
+    display: DisplayOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Evolve programs for TASK and journal every verdict.
+
+    discovery run optimizers --max-proposals 100 --seed 1
+
+    discovery run ./my-task --search best_of_n
+    """
+    from discovery.config import parse_seconds, resolve
+    from discovery.loop import check_seeds
+    from discovery.task import load_task
+
+    flags = {
+        "search.strategy": search,
+        "workers": workers,
+        "seed": seed,
+        "max_proposals": max_proposals,
+        "max_time": None if max_time is None else parse_seconds(max_time),
+        "sandbox": sandbox,
+    }
+    resolved = resolve(config, sets or (), flags)
+    spec = str(Path(task).resolve()) if "/" in task or Path(task).is_dir() else task
+    loaded = load_task(spec)
+    check_seeds(loaded)
+    if dry_run:
+        _plan(loaded, resolved, as_json)
+        return
+    folder, code = _start(spec, loaded, resolved, out, display, "")
+    if control and code == 0:
+        other = resolved.model_copy(update={"search": resolved.search.model_copy(update={"strategy": "best_of_n"})})
+        _, code = _start(spec, loaded, other, out, display, f"{folder.name}-control")
+    _report(folder, as_json)
+    raise typer.Exit(code)
+
+
+def _start(
+    spec: str, task: Task, config: RunConfig, out: Path | None, display: str | None, name: str
+) -> tuple[Path, int]:
+    from datetime import UTC, datetime
+
+    from discovery.cli._drive import drive, sandbox_report, versions
+    from discovery.store import Journal, RunMeta, new_run_folder, runs_folder
+
+    report = sandbox_report(config.sandbox)
+    folder = runs_folder(out) / name if name else new_run_folder(task.name, out)
+    meta = RunMeta(
+        name=folder.name,
+        task=spec,
+        config=config.model_dump(mode="json"),
+        versions=versions(task),
+        sandbox=report,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    print(f"run {folder} in sandbox {report['backend']}", file=sys.stderr)
+    with Journal.create(folder, meta) as journal:
+        return folder, drive(journal, task, config, folder, display)
+
+
+def _plan(task: Task, config: RunConfig, as_json: bool) -> None:
+    """What a run would do, at the stages' typical costs."""
+    stages = [{"name": stage.name, "seconds": stage.seconds} for stage in task.stages]
+    longest = sum(stage.seconds for stage in task.stages) * config.max_proposals / config.workers
+    if as_json:
+        plan = {"config": config.model_dump(mode="json"), "stages": stages, "seconds_at_most": longest}
+        print(json.dumps({"schema": "discovery.run/1", "task": task.name, "plan": plan}))
+        return
+    print(f"task       {task.name}: {task.score_name}")
+    print(f"search     {config.search.strategy}, {config.max_proposals} proposals, seed {config.seed}")
+    print("stages     " + ", ".join(f"{stage.name} (about {stage.seconds:g} s)" for stage in task.stages))
+    print(f"time       at most about {longest / 60:.1f} min with {config.workers} workers, if every stage were reached")
+    print("model      none: the symbolic proposer costs nothing")
+
+
+def _report(folder: Path, as_json: bool) -> None:
+    """The run's name on stdout, so that scripts can go on with it."""
+    if not as_json:
+        print(folder)
+        return
+    from discovery.store import Journal
+
+    with Journal.open(folder) as journal:
+        best = [{"id": key[:12], "key": key, "score": verdict.score} for key, verdict in journal.best(1)]
+        result = {"run": str(folder), "proposals": journal.proposal_count(), "best": best[0] if best else None}
+    print(json.dumps({"schema": "discovery.run/1", **result}))

@@ -1,0 +1,92 @@
+"""Confirmation of finalists: fresh seeds, held-out cases, correction over finalists. Nothing is claimed before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from discovery.evaluate.pool import Pool
+from discovery.model import JSON, Evidence, Program
+from discovery.randomness import derive
+from discovery.store import Journal
+from discovery.task import Task
+
+__all__ = ["Finalist", "confirm", "confirmed_of", "finalists", "holm"]
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A finalist and what confirming it gave.
+
+    Attributes:
+        key: Program key.
+        search_score: Its score in search: selected as the best of many, hence too good.
+        evidence: What `Task.confirm` found.
+        adjusted_p: The p-value after Holm's correction over the finalists; None for a proof.
+        confirmed: `evidence.confirmed`, and the adjusted p-value reaches the task's level.
+    """
+
+    key: str
+    search_score: float
+    evidence: Evidence
+    adjusted_p: float | None
+    confirmed: bool
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data."""
+        return {
+            "key": self.key,
+            "search_score": self.search_score,
+            "evidence": self.evidence.to_json(),
+            "adjusted_p": self.adjusted_p,
+            "confirmed": self.confirmed,
+        }
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given.
+
+    For sorted p_(1) <= ... <= p_(m): adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda number: p_values[number])):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[str, float]]:
+    """Keys and search scores of the `count` best programs that are no seeds, best first."""
+    best = [(key, verdict.score) for key, verdict in journal.best(count + len(seeds)) if key not in seeds]
+    return [(key, score) for key, score in best if score is not None][:count]
+
+
+async def confirm(pool: Pool, task: Task, run_seed: int, chosen: Sequence[tuple[Program, float]]) -> list[Finalist]:
+    """Confirm each finalist on seeds derived from the run's, in streams that search never draws from.
+
+    The seeds are a function of the run alone: confirming again gives the same answer, not another try.
+    """
+    seed = derive(run_seed, "confirm")
+    evidence = [await pool.confirm(program, seed) for program, _ in chosen]
+    tested = [index for index, found in enumerate(evidence) if found.p_value is not None]
+    corrected = dict(zip(tested, holm([evidence[index].p_value or 0.0 for index in tested]), strict=True))
+    return [
+        Finalist(
+            program.key,
+            score,
+            found,
+            corrected.get(index),
+            found.confirmed and corrected.get(index, 0.0) <= task.alpha,
+        )
+        for index, ((program, score), found) in enumerate(zip(chosen, evidence, strict=True))
+    ]
+
+
+def confirmed_of(note: Mapping[str, JSON], key: str) -> JSON | None:
+    """The entry of program `key` in a journaled confirmation, or None."""
+    return next((entry for entry in note["finalists"] if entry["key"] == key), None)

@@ -1,0 +1,127 @@
+"""Bundles: what a program leaves as. A folder with the family's files and `evidence.json`.
+
+`evidence.json` holds the provenance: the program, where it came from, what search said, what was confirmed and what was
+not, with versions and the SHA-256 of every other file of the bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+from collections.abc import Mapping
+from pathlib import Path
+
+from discovery.errors import ConfigError, NotFound
+from discovery.evaluate.confirm import confirmed_of
+from discovery.model import JSON, content_key
+from discovery.store import Journal
+from discovery.store.files import write_file
+from discovery.task import Task
+
+__all__ = ["EVIDENCE", "SCHEMA", "default_name", "provenance", "read_bundle", "write_bundle"]
+
+EVIDENCE = "evidence.json"
+SCHEMA = "discovery.evidence/1"
+_MAX_BYTES = 32 << 20
+
+
+def default_name(task: Task, key: str) -> str:
+    """A module name for program `key`: the task's name and the first six characters of the id."""
+    return f"{task.name.replace('-', '_')}_{key[:6]}"
+
+
+def provenance(journal: Journal, key: str) -> dict[str, JSON]:
+    """Everything that is known of program `key`, as plain data."""
+    meta, row = journal.meta, journal.program_row(key)
+    notes = journal.notes("confirmation")
+    entry = confirmed_of(notes[-1], key) if notes else None
+    verdicts = [verdict.to_json() | {"record": None} for verdict in journal.verdicts(key)]
+    return {
+        "schema": SCHEMA,
+        "run": {
+            "name": meta.name,
+            "task": meta.task,
+            "config": dict(meta.config),
+            "versions": dict(meta.versions),
+            "sandbox": meta.sandbox["backend"],
+            "created": meta.created,
+            "proposals": journal.proposal_count(),
+        },
+        "program": {
+            "id": key[:12],
+            "key": key,
+            "source": row.program.source,
+            "proposal": row.first,
+            "operator": row.operator,
+            "parents": list(row.parents),
+        },
+        "search": {"note": "search-time scores select; they are not claims", "verdicts": verdicts},
+        "confirmation": None if entry is None else entry | {"finalists": len(notes[-1]["finalists"])},
+    }
+
+
+def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str) -> Path:
+    """Write the bundle of program `key` as module `name` into `folder`/`name` and note it in the journal.
+
+    Raises:
+        ConfigError: `name` is no Python module name, or the folder holds something else already.
+    """
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ConfigError(f"--name must be a Python module name; got {name!r}", hint="for example: --name my_optimizer")
+    document = provenance(journal, key)
+    files = task.export(journal.program(key), name, document)
+    target = folder / name
+    document |= {"name": name, "files": {file: content_key(text) for file, text in sorted(files.items())}}
+    if target.exists() and not (target / EVIDENCE).is_file() and any(target.iterdir()):
+        raise ConfigError(f"{target} exists and is no exported algorithm", hint="choose another --name or --out")
+    target.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        write_file(target / file, text)
+    write_file(target / EVIDENCE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    journal.add_note("export", {"key": key, "name": name, "path": str(target.resolve())})
+    return target
+
+
+def read_bundle(path: Path) -> tuple[dict[str, JSON], dict[str, str]]:
+    """Provenance and files of the bundle at `path` (its folder, or a file in it). Nothing of it is executed.
+
+    Raises:
+        NotFound: no bundle there.
+        ConfigError: `evidence.json` is not what an export writes.
+    """
+    folder = path if path.is_dir() else path.parent
+    evidence = folder / EVIDENCE
+    if not evidence.is_file():
+        raise NotFound(f"no exported algorithm at {path}: {evidence} does not exist", hint="`discovery export RUN` makes one")
+    try:
+        document = json.loads(_text(evidence))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ConfigError(f"{evidence} is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ConfigError(f"{evidence} has no schema {SCHEMA!r}", hint="it must come from `discovery export`")
+    if not _complete(document):
+        raise ConfigError(f"{evidence} lacks name, files, program or run", hint="export the program again")
+    files = {name: _text(folder / name) for name in document["files"] if (folder / name).is_file()}
+    return document, files
+
+
+def _complete(document: Mapping[str, JSON]) -> bool:
+    program, run, files = (document.get(name) for name in ("program", "run", "files"))
+    return (
+        isinstance(document.get("name"), str)
+        and isinstance(program, dict)
+        and all(isinstance(program.get(field), str) for field in ("key", "source"))
+        and isinstance(run, dict)
+        and isinstance(run.get("task"), str)
+        and isinstance(files, dict)
+        and all(isinstance(name, str) and Path(name).name == name for name in files)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {_MAX_BYTES >> 20} MiB; an exported file is not")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,361 @@
+"""The discovery loop: ask, propose, check, journal, evaluate, journal, tell.
+
+Everything that a proposal depends on is in the journal before it is used: its position, the seed, the configuration and
+the outcomes told so far. Killed at any moment and taken up again, a run proposes the same programs (under the `window`
+policy) and judges none twice.
+
+Visibility. Under `window`, proposal k is asked when the outcomes of all proposals up to k - window exist, and is told
+exactly those, in the order of their numbers. Under `arrival` it is told all that the journal holds, in the order in which
+they were concluded; the position is recorded with the proposal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery.config import RunConfig
+from discovery.errors import DiscoveryError, TaskError
+from discovery.evaluate import Pool
+from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
+from discovery.model import Program, Proposal, Rejected, Verdict
+from discovery.propose import Proposer
+from discovery.randomness import stream
+from discovery.search import make_strategy
+from discovery.store import Journal, Outcome
+from discovery.task import Task
+
+__all__ = ["Loop", "Summary", "active_seconds", "check_seeds"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a controller left a run; `reason` as in `events.RunStopped`."""
+
+    reason: str
+    proposals: int
+    judged: int
+
+
+def check_seeds(task: Task) -> list[Program]:
+    """The task's seed programs, checked.
+
+    Raises:
+        TaskError: there is none, one is rejected by the task's own language, or two are equal.
+    """
+    programs: list[Program] = []
+    for seed in task.seeds():
+        try:
+            programs.append(task.language.check(seed.source))
+        except Rejected as error:
+            raise TaskError(f"seed {seed.name!r} of task {task.name!r} is rejected by its own language: {error}") from error
+    if not programs:
+        raise TaskError(f"task {task.name!r} has no seed program; at least one is needed")
+    if len({program.key for program in programs}) < len(programs):
+        raise TaskError(f"two seeds of task {task.name!r} are the same program; each must differ")
+    return programs
+
+
+def active_seconds(journal: Journal) -> float:
+    """Seconds that controllers have spent on a run: of one that was killed, up to its last recorded proposal."""
+    marks = [(event["time"], event["event"]) for event in journal.events()]
+    marks += [(row.created, "") for row in journal.proposals()]
+    total, started, last = 0.0, None, None
+    for text, kind in sorted(marks):
+        moment = datetime.fromisoformat(text)
+        if kind == "RunStarted":
+            if started is not None and last is not None:
+                total += (last - started).total_seconds()
+            started = moment
+        last = moment
+        if kind == "RunStopped" and started is not None:
+            total += (moment - started).total_seconds()
+            started = None
+    if started is not None and last is not None:
+        total += (last - started).total_seconds()
+    return total
+
+
+class Loop:
+    """Drives one run from where its journal stands to its limits.
+
+    Args:
+        journal: Open for writing; its outcomes are told first.
+        task, config, proposer, pool: The run's parts; the pool is already started.
+        observers: Called with every event; they cannot change the run.
+
+    The loop owns neither journal nor pool: whoever made them closes them.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        task: Task,
+        config: RunConfig,
+        proposer: Proposer,
+        pool: Pool,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._journal = journal
+        self._task = task
+        self._config = config
+        self._proposer = proposer
+        self._pool = pool
+        pool.on_lost = lambda line: self._emit(Alarm(line))
+        self._observers = list(observers)
+        self._strategy = make_strategy(config.search, [program.key for program in check_seeds(task)])
+        self._count = journal.proposal_count()
+        self._outcomes: dict[int, Outcome] = {}
+        self._told = 0
+        self._position = 0
+        self._pending: dict[int, asyncio.Task[None]] = {}
+        self._judging: dict[str, asyncio.Event] = {}
+        self._changed = asyncio.Event()
+        self._draining = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._reason = "limit"
+        self._best: tuple[str, float] | None = None
+        self._judged = 0
+
+    def drain(self, reason: str = "interrupted") -> None:
+        """Ask for no further proposal; `drive` returns when what is in flight is judged and journaled."""
+        if not self._draining.is_set():
+            self._reason = reason
+        self._draining.set()
+        self._changed.set()
+
+    async def drive(self) -> Summary:
+        """Run to the limits, or until `drain`. Cancelling stops at once; the journal is sound at any moment.
+
+        Raises:
+            DiscoveryError: the system failed; what was finished is journaled.
+        """
+        self._clock = time.monotonic()
+        self._recall()
+        timer = self._timer(active_seconds(self._journal))
+        self._emit(self._started())
+        try:
+            await self._work()
+        except BaseException as error:
+            self._failure = self._failure or error
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await self._abandon()
+        return self._end()
+
+    async def _work(self) -> None:
+        for row in self._journal.proposals():
+            if row.key is not None and row.proposal.index not in self._concluded:
+                self._launch(row.proposal.index, self._journal.program(row.key))
+        while self._count < self._config.max_proposals and await self._room():
+            await self._propose(self._count)
+        while self._pending and self._failure is None:
+            await self._wait()
+
+    def _end(self) -> Summary:
+        finished = self._count >= self._config.max_proposals and self._judged == self._count
+        reason = "limit" if finished else self._reason
+        message = ""
+        if self._failure is not None:
+            interrupted = isinstance(self._failure, asyncio.CancelledError | KeyboardInterrupt)
+            reason, message = "interrupted" if interrupted else "failed", str(self._failure)
+        try:
+            self._emit(RunStopped(reason, message, self._count, self._judged, *(self._best or (None, None))))
+        except DiscoveryError as error:
+            raise self._failure or error from error
+        if self._failure is not None:
+            raise self._failure
+        return Summary(reason, self._count, self._judged)
+
+    # What the journal already holds
+
+    def _recall(self) -> None:
+        """Take in the outcomes of earlier controllers; the strategy is told when the next proposal is asked."""
+        self._concluded: set[int] = set()
+        for outcome in self._journal.outcomes():
+            self._take_in(outcome)
+
+    def _take_in(self, outcome: Outcome) -> bool:
+        """Account for an outcome; True when it is the new best."""
+        self._concluded.add(outcome.index)
+        self._judged += 1
+        slot = outcome.index if self._config.visibility == "window" else outcome.position
+        self._outcomes[slot] = outcome
+        score = outcome.verdict.score
+        if outcome.key is None or score is None or (self._best is not None and score <= self._best[1]):
+            return False
+        self._best = (outcome.key, score)
+        return True
+
+    # Asking
+
+    def _ready(self) -> bool:
+        if self._config.visibility == "window":
+            needed = self._count - self._config.window
+            return needed < 0 or self._covered(needed)
+        return len(self._pending) < 2 * self._config.workers
+
+    def _covered(self, index: int) -> bool:
+        return all(number in self._concluded for number in range(self._told, index + 1))
+
+    async def _room(self) -> bool:
+        """Wait until the next proposal may be asked; False when the run is to end instead."""
+        while not self._ready():
+            if self._draining.is_set() or self._failure is not None:
+                return False
+            await self._wait()
+        # Proposals that are answered from the journal never wait: signals and finished evaluations need a turn.
+        await asyncio.sleep(0)
+        return not self._draining.is_set() and self._failure is None
+
+    async def _wait(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _tell(self) -> int:
+        """Tell the strategy what the policy lets the next proposal see; returns the position to record."""
+        if self._config.visibility == "window":
+            last = self._count - self._config.window
+            while self._told <= last:
+                outcome = self._outcomes.pop(self._told)
+                self._strategy.tell(outcome.key, outcome.verdict)
+                self._told += 1
+            return max(last, -1) + 1
+        for position in sorted(self._outcomes):
+            outcome = self._outcomes.pop(position)
+            self._strategy.tell(outcome.key, outcome.verdict)
+            self._position = position
+        return self._position
+
+    async def _propose(self, index: int) -> None:
+        """Ask for proposal `index`, have it written and checked, commit it, and start judging it."""
+        seen = self._tell()
+        proposal = self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen)
+        parents = [self._journal.program(key) for key in proposal.parents]
+        source = ""
+        try:
+            source = await self._proposer.propose(proposal, parents, stream(self._config.seed, index, "propose"))
+            program = self._task.language.check(source)
+        except Rejected as error:
+            self._reject(proposal, source, error)
+            return
+        self._count += 1
+        new = self._journal.add_proposal(proposal, source, program)
+        self._emit(Proposed(index, proposal.operator, proposal.parents, program.key, not new))
+        self._launch(index, program)
+
+    def _reject(self, proposal: Proposal, source: str, error: Rejected) -> None:
+        verdict = Verdict("rejected", message=str(error))
+        self._count += 1
+        outcome = self._journal.add_rejection(proposal, source, verdict)
+        self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, None, False))
+        self._conclude(outcome, repeat=False)
+
+    # Judging
+
+    def _launch(self, index: int, program: Program) -> None:
+        task = asyncio.create_task(self._judge(index, program))
+        self._pending[index] = task
+        task.add_done_callback(lambda done: self._finished(index, done))
+
+    def _finished(self, index: int, task: asyncio.Task[None]) -> None:
+        del self._pending[index]
+        if not task.cancelled() and (error := task.exception()) is not None and self._failure is None:
+            self._failure = error
+        self._changed.set()
+
+    async def _judge(self, index: int, program: Program) -> None:
+        """Stage after stage until one does not advance. Whoever comes second with the same key waits for the first."""
+        while (busy := self._judging.get(program.key)) is not None:
+            await busy.wait()
+        self._judging[program.key] = asyncio.Event()
+        try:
+            outcome = await self._stages(index, program)
+        finally:
+            self._judging.pop(program.key).set()
+        self._conclude(outcome or self._journal.conclude(index), repeat=outcome is None)
+
+    async def _stages(self, index: int, program: Program) -> Outcome | None:
+        """The outcome that this proposal's own last stage committed; None when every stage had been judged before."""
+        known = {verdict.stage: verdict for verdict in self._journal.verdicts(program.key) if verdict.replicate == 0}
+        for stage in self._task.stages:
+            ends = stage is self._task.stages[-1]
+            verdict = known.get(stage.name)
+            outcome = None
+            if verdict is None:
+                verdict = await self._pool.evaluate(program, stage)
+                ends = ends or not verdict.advance
+                outcome = self._journal.add_verdict(program.key, verdict, concludes=index if ends else None)
+                if verdict.clock_limited:
+                    self._emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
+            if ends or not verdict.advance:
+                return outcome
+        return None
+
+    def _conclude(self, outcome: Outcome, repeat: bool) -> None:
+        previous = self._best
+        improved = self._take_in(outcome)
+        verdict = outcome.verdict
+        self._emit(
+            Judged(
+                outcome.index,
+                outcome.key or "",
+                verdict.status,
+                verdict.score,
+                verdict.stage,
+                verdict.message,
+                repeat,
+                verdict.wall_seconds,
+            )
+        )
+        if improved and self._best is not None:
+            key, score = self._best
+            before = None if previous is None else previous[1]
+            elapsed = time.monotonic() - self._clock
+            self._emit(Improved(outcome.index, key, score, before, verdict.cases, elapsed))
+        self._changed.set()
+
+    # Ending
+
+    def _timer(self, before: float) -> asyncio.TimerHandle | None:
+        if self._config.max_time is None:
+            return None
+        left = max(0.0, self._config.max_time - before)
+        return asyncio.get_running_loop().call_later(left, self.drain, "time")
+
+    async def _abandon(self) -> None:
+        """Give up what is still in flight (after a failure or a second Ctrl-C); its proposals are judged on resume."""
+        tasks = list(self._pending.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _emit(self, event: Event) -> None:
+        if event.journaled:
+            self._journal.add_event(event)
+        for observer in list(self._observers):
+            try:
+                observer(event)
+            except Exception as error:
+                self._observers.remove(observer)
+                self._emit(Alarm(f"an observer of events raised {type(error).__name__}: {error}; it is left out"))
+
+    def _started(self) -> RunStarted:
+        meta, best = self._journal.meta, self._best or (None, None)
+        return RunStarted(
+            run=meta.name,
+            task=meta.task,
+            score_name=self._task.score_name,
+            max_proposals=self._config.max_proposals,
+            workers=self._config.workers,
+            sandbox=self._pool.sandbox,
+            resumed=self._count > 0,
+            proposals=self._count,
+            judged=self._judged,
+            best_key=best[0],
+            best_score=best[1],
+        )
