@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import Protocol
 
 from discovery.grammar.ir import Number
 
-__all__ = ["ConstantDomain", "DecayRateDomain", "FloatDomain", "IntegerDomain", "RationalDomain"]
+__all__ = ["ConstantDomain", "DecayRateDomain", "FloatDomain", "IntegerDomain", "RationalDomain", "number_text"]
 
 #: Draws after which `perturb` gives up looking for another number (a domain may hold one number only).
 _DRAWS = 64
@@ -45,10 +46,25 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
+def number_text(value: Number) -> str:
+    """`value` for a message, cut short: source texts may hold numbers too long to print."""
+    if isinstance(value, float):
+        return repr(value)
+    if max(abs(value.numerator), value.denominator) > 10**30:
+        return "a number of more than 30 digits"
+    return str(value)
+
+
+def _refuse_float(value: Number, low: float, high: float, noun: str) -> str | None:
+    if isinstance(value, bool | Fraction) or (isinstance(value, float) and not math.isfinite(value)):
+        return f"expected a finite decimal number, got {number_text(value)}"
+    return _refuse_range(value, max(low, -sys.float_info.max), min(high, sys.float_info.max), noun)
+
+
 def _refuse_range(value: Number, low: Number, high: Number, noun: str) -> str | None:
     if low <= value <= high:
         return None
-    return f"expected {noun} from {low} to {high}, got {value}"
+    return f"expected {noun} from {low} to {high}, got {number_text(value)}"
 
 
 @dataclass(frozen=True)
@@ -70,9 +86,7 @@ class FloatDomain:
 
     def refuse(self, value: Number) -> str | None:
         """See `ConstantDomain`."""
-        if isinstance(value, Fraction) or not math.isfinite(value):
-            return f"expected a finite decimal number, got {value}"
-        return _refuse_range(value, self.low, self.high, "a number")
+        return _refuse_float(value, self.low, self.high, "a number")
 
     def sample(self, rng: random.Random) -> float:
         """A standard normal draw, clipped to the bounds."""
@@ -113,9 +127,7 @@ class DecayRateDomain:
 
     def refuse(self, value: Number) -> str | None:
         """See `ConstantDomain`."""
-        if isinstance(value, Fraction) or not math.isfinite(value):
-            return f"expected a finite decimal number, got {value}"
-        return _refuse_range(value, self.low, self.high, "a rate")
+        return _refuse_float(value, self.low, self.high, "a rate")
 
     def sample(self, rng: random.Random) -> float:
         """1 - x log-uniform between 1e-4 and 0.5."""
@@ -157,10 +169,10 @@ class RationalDomain:
 
     def refuse(self, value: Number) -> str | None:
         """See `ConstantDomain`."""
-        if not isinstance(value, int | Fraction):
-            return f"expected a fraction such as 1/2, got {value}"
-        if Fraction(value).denominator > self.accepted_denominator:
-            return f"expected a denominator up to {self.accepted_denominator}, got {value}"
+        if isinstance(value, bool | float):
+            return f"expected a fraction such as 1/2, got {number_text(value)}"
+        if value.denominator > self.accepted_denominator:
+            return f"expected a denominator up to {self.accepted_denominator}, got {number_text(value)}"
         return _refuse_range(value, self.low, self.high, "a fraction")
 
     def sample(self, rng: random.Random) -> Fraction:
@@ -192,8 +204,8 @@ class IntegerDomain:
 
     def refuse(self, value: Number) -> str | None:
         """See `ConstantDomain`."""
-        if not math.isfinite(value) or value != int(value):
-            return f"expected a whole number from {self.low} to {self.high}, got {value}"
+        if isinstance(value, bool) or value % 1 != 0:  # the remainder of an infinity is not a number
+            return f"expected a whole number from {self.low} to {self.high}, got {number_text(value)}"
         return _refuse_range(value, self.low, self.high, "a whole number")
 
     def sample(self, rng: random.Random) -> int:

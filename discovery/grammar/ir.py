@@ -71,7 +71,10 @@ class Port:
 class Output:
     """A labelled, typed result of a block. `carries` names the input of the same block that receives this value at the
     block's next application (a loop-carried value), or None. An output that is carried is needed only if that input
-    is; one that is not carried is a root."""
+    is; one that is not carried is a root. The label links blocks: where one block carries it, an output of that label
+    in a block that does not is the value to begin with, and is needed only if the carried one is. Labels that are
+    carried may be renamed throughout a form; other labels, and the names of inputs that no output carries, mean
+    something to the family and are kept."""
 
     label: str
     type: str

@@ -7,7 +7,7 @@ when unused, moved past another such operation, folded or rewritten.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -226,9 +226,6 @@ class Vocabulary:
     def by_name(self) -> Mapping[str, Operation]:
         """Operations by name."""
         return {operation.name: operation for operation in self.operations}
-
-    def __iter__(self) -> Iterator[Operation]:
-        return iter(self.operations)
 
     def resolve(self, name: str, arguments: tuple[str | None, ...]) -> Signature | None:
         """The overload of operation `name` that is meant by arguments of these types (None stands for a constant);
