@@ -37,13 +37,13 @@ CREATE TABLE program (
     first INTEGER NOT NULL REFERENCES proposal (id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE TABLE proposal (
-    id INTEGER PRIMARY KEY CHECK (id >= 0), operator TEXT NOT NULL, document TEXT NOT NULL,
+    id INTEGER PRIMARY KEY CHECK (id >= 0), document TEXT NOT NULL,
     source INTEGER NOT NULL REFERENCES source (id), program INTEGER REFERENCES program (id),
     repeat INTEGER NOT NULL, created TEXT NOT NULL
 );
 CREATE TABLE verdict (
     id INTEGER PRIMARY KEY, program INTEGER REFERENCES program (id), stage TEXT NOT NULL, replicate INTEGER NOT NULL,
-    status TEXT NOT NULL, document TEXT NOT NULL, created TEXT NOT NULL, UNIQUE (program, stage, replicate)
+    document TEXT NOT NULL, created TEXT NOT NULL, UNIQUE (program, stage, replicate)
 );
 CREATE TABLE outcome (
     position INTEGER PRIMARY KEY CHECK (position >= 1), proposal INTEGER NOT NULL UNIQUE REFERENCES proposal (id),

@@ -332,8 +332,8 @@ class Journal:
             raise JournalError(f"proposal {proposal.index} of run {self.meta.name} is recorded already")
         text = self._source_id(source)
         self._insert(
-            "INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (proposal.index, proposal.operator, _dump(proposal.to_json()), text, program, repeat, _now()),
+            "INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?)",
+            (proposal.index, _dump(proposal.to_json()), text, program, repeat, _now()),
         )
 
     def _source_id(self, source: str) -> int:
@@ -346,8 +346,8 @@ class Journal:
 
     def _insert_verdict(self, program: int | None, verdict: Verdict) -> int:
         return self._insert(
-            "INSERT INTO verdict (program, stage, replicate, status, document, created) VALUES (?, ?, ?, ?, ?, ?)",
-            (program, verdict.stage, verdict.replicate, verdict.status, _dump(verdict.to_json()), _now()),
+            "INSERT INTO verdict (program, stage, replicate, document, created) VALUES (?, ?, ?, ?, ?)",
+            (program, verdict.stage, verdict.replicate, _dump(verdict.to_json()), _now()),
         )
 
     def _insert_outcome(self, index: int, program: int | None, row: int, verdict: Verdict) -> int:

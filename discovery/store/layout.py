@@ -1,0 +1,112 @@
+"""Where runs live and how they are named: `runs/TASK-YYYYMMDD-HHMMSS/`, and how a user's word finds one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import datetime
+from pathlib import Path
+
+from discovery.errors import ConfigError, DiscoveryError, NotFound
+from discovery.store._database import DATABASE, translated
+from discovery.store.journal import Journal
+
+__all__ = ["all_runs", "find_run", "new_run_folder", "runs_folder", "split_program"]
+
+_NEAREST = 5
+_LAST = "@last"
+
+
+def runs_folder(out: Path | None = None) -> Path:
+    """The folder that holds runs: `out`, or `runs` in the current folder."""
+    return Path("runs") if out is None else out
+
+
+def new_run_folder(task: str, out: Path | None = None) -> Path:
+    """Make the folder of a new run of `task` and return it: `optimizers-20260102-150405`.
+
+    The folder is made here, so two runs started in the same second get different names (`...-2`).
+
+    Raises:
+        EnvironmentMissing: it cannot be made there.
+    """
+    parent = runs_folder(out)
+    word = re.sub(r"[^A-Za-z0-9]+", "-", task.rstrip("/").rpartition("/")[2]).strip("-").lower() or "run"
+    name = f"{word}-{datetime.now():%Y%m%d-%H%M%S}"
+    with translated(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            folder = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return folder
+
+
+def all_runs(out: Path | None = None) -> list[Path]:
+    """The folders of all runs, the latest started last."""
+    folder = runs_folder(out)
+    if not folder.is_dir():
+        return []
+    return sorted((path.parent for path in folder.glob(f"*/{DATABASE}")), key=_started)
+
+
+def find_run(spec: str, out: Path | None = None) -> Path:
+    """The folder of the run that `spec` names: a path, a name, a unique beginning of one, or `@last`.
+
+    Raises:
+        NotFound: there is none; the hint names the nearest.
+        ConfigError: several names begin so.
+    """
+    if not spec:
+        raise ConfigError("a run is expected: a name, a path or @last")
+    for path in (Path(spec), runs_folder(out) / spec):
+        if (path / DATABASE).is_file():
+            return path
+    runs = all_runs(out)
+    if spec == _LAST:
+        if not runs:
+            raise NotFound(f"no runs in {runs_folder(out)}", hint="`discovery run TASK` starts one")
+        return runs[-1]
+    fits = [path for path in runs if path.name.startswith(spec)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise ConfigError(f"run {spec!r} fits several: {_names(fits)}", hint="give more characters, or @last")
+    names = [path.name for path in runs]
+    near = difflib.get_close_matches(spec, names, _NEAREST, 0.4) or names[: -_NEAREST - 1 : -1]
+    where = f"in {runs_folder(out)}"
+    hint = f"nearest {where}: {', '.join(near)}" if near else f"there are no runs {where}; --out names another folder"
+    raise NotFound(f"no run {spec!r}", hint=hint)
+
+
+def split_program(spec: str) -> tuple[str, str | None]:
+    """Split `RUN:ID` or `RUN@best` into the run's name and what `Journal.find` takes; a run alone gives None.
+
+    `@last:3fa`, `@last@best` and paths with colons are understood: what exists as a run, is a run.
+    """
+    if (Path(spec) / DATABASE).is_file():
+        return spec, None
+    if spec.endswith("@best"):
+        return spec.removesuffix("@best"), "best"
+    run, colon, prefix = spec.rpartition(":")
+    if not colon or "/" in prefix:
+        return spec, None
+    return run, prefix
+
+
+def _started(folder: Path) -> tuple[str, str]:
+    """When the run was created, by its journal (a copy changes file times); a damaged one sorts first."""
+    try:
+        with Journal.open(folder) as journal:
+            return journal.meta.created, folder.name
+    except DiscoveryError:
+        return "", folder.name
+
+
+def _names(folders: list[Path]) -> str:
+    shown = ", ".join(path.name for path in folders[:_NEAREST])
+    return shown + (", ..." if len(folders) > _NEAREST else "")
