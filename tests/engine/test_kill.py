@@ -1,0 +1,146 @@
+"""`kill -9` of the controller, at every commit boundary and at random moments; then resume. Nothing is lost or redone."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from discovery.config import RunConfig
+from discovery.store import Journal
+
+from .conftest import drive, new_journal, programs
+
+CONFIG = RunConfig(seed=3, max_proposals=16, window=4)
+
+
+def _die_at(boundary: int, after: bool) -> None:
+    """From now on, this process kills itself at its `boundary`-th commit: just before or just after it."""
+    original, count = Journal._commit, 0
+
+    @contextmanager
+    def commit(self: Journal) -> Iterator[None]:
+        nonlocal count
+        count += 1
+        with original(self):
+            yield
+            if count == boundary and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+        if count == boundary and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal._commit = commit  # type: ignore[method-assign]
+
+
+def _killed_run(folder: Path, spec: str, boundary: int, after: bool) -> bool:
+    """Drive the run in a child that dies at the boundary; False when it had fewer commits and finished."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _die_at(boundary, after)
+            with Journal.open(folder, write=True) as journal:
+                drive(journal, spec, CONFIG)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_at_every_commit_boundary(tmp_path: Path, toy: Path, after: bool) -> None:
+    with new_journal(tmp_path / "undisturbed", str(toy), CONFIG) as journal:
+        drive(journal, str(toy), CONFIG)
+        expected = programs(journal)
+        outcomes = {outcome.index: outcome.verdict for outcome in journal.outcomes()}
+    boundary = 0
+    while True:
+        boundary += 1
+        folder = tmp_path / f"run-{boundary}"
+        new_journal(folder, str(toy), CONFIG).close()
+        if not _killed_run(folder, str(toy), boundary, after):
+            break
+        with Journal.open(folder) as journal:
+            kept = [(key, verdict) for _, _, key in programs(journal) if key for verdict in journal.verdicts(key)]
+        with Journal.open(folder, write=True) as journal:
+            _, _, pool = drive(journal, str(toy), CONFIG)
+            assert programs(journal) == expected, f"killed at commit {boundary}"
+            assert {outcome.index: outcome.verdict for outcome in journal.outcomes()} == outcomes
+            for key, verdict in kept:
+                assert verdict in journal.verdicts(key)
+                assert (key, verdict.stage) not in pool.evaluated
+    assert boundary > 40, "the run has too few commits to test anything"
+
+
+def _start(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "discovery", *arguments]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+
+
+def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
+    """Twenty kills of one run, with real evaluators in the default sandbox, each within the first moments of a resume."""
+    common = ("--seed", "3", "--max-proposals", "120", "--display", "none")
+    _finish(_start("run", str(toy), *common, "--out", "undisturbed", cwd=tmp_path))
+    rng = random.Random(0)
+    arguments = ["run", str(toy), *common]
+    killed = 0
+    for _ in range(20):
+        process = _start(*arguments, cwd=tmp_path)
+        journal = next(iter((tmp_path / "runs").glob("*/run.db")), None)
+        target = rng.randrange(1, 30) + (_verdicts(journal) if journal else 0)
+        descendants = _until(process, tmp_path, target, spare=rng.random() * 0.02)
+        if process.poll() is None:
+            process.kill()
+            killed += 1
+        process.communicate()
+        _, alive = psutil.wait_procs(descendants, timeout=10)
+        assert not alive, "processes were left behind"
+        arguments = ["resume", "@last", "--display", "none"]
+    assert killed >= 5
+    _finish(_start("resume", "@last", "--display", "none", cwd=tmp_path))
+    with Journal.open(next((tmp_path / "undisturbed").iterdir())) as one:
+        with Journal.open(next((tmp_path / "runs").iterdir())) as other:
+            assert programs(one) == programs(other)
+            committed = Counter(
+                (key, verdict.stage) for _, _, key in programs(other) if key for verdict in other.verdicts(key)
+            )
+    assert set(committed.values()) == {1}
+
+
+def _verdicts(database: Path) -> int:
+    with Journal.open(database.parent) as journal:
+        return journal.outcome_count()
+
+
+def _until(process: subprocess.Popen[bytes], folder: Path, target: int, spare: float) -> list[psutil.Process]:
+    """Wait until the run has `target` outcomes or ends, then a moment; the descendants it had."""
+    watched = psutil.Process(process.pid)
+    descendants: dict[int, psutil.Process] = {}
+    while process.poll() is None:
+        descendants.update({child.pid: child for child in watched.children(recursive=True)})
+        databases = list((folder / "runs").glob("*/run.db"))
+        if databases and _readable(databases[0]) >= target:
+            try:
+                process.wait(spare)
+            except subprocess.TimeoutExpired:
+                break
+    return list(descendants.values())
+
+
+def _readable(database: Path) -> int:
+    try:
+        return _verdicts(database)
+    except Exception:
+        return 0  # it is being created

@@ -1,0 +1,168 @@
+"""The loop: determinism, resume, repeats, limits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from discovery.config import RunConfig
+from discovery.errors import TaskError
+from discovery.events import Improved, Judged, RunStarted, RunStopped
+from discovery.loop import check_seeds
+from discovery.model import Program, content_key
+from discovery.store import Journal
+from discovery.task import load_task
+
+from .conftest import drive, new_journal, programs
+
+CONFIG = RunConfig(seed=3, max_proposals=60, window=5)
+
+
+def _shuffled(seed: int) -> Callable[[Program], int]:
+    """Evaluation takes a number of turns that depends on program and `seed` alone."""
+    return lambda program: random.Random(f"{seed}{program.key}").randrange(12)
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path, toy: Path) -> list[tuple[int, str, str | None]]:
+    with new_journal(tmp_path / "undisturbed", str(toy), CONFIG) as journal:
+        drive(journal, str(toy), CONFIG)
+        return programs(journal)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_window_order_of_finishing_changes_nothing(
+    tmp_path: Path, toy: Path, undisturbed: list[tuple[int, str, str | None]], seed: int
+) -> None:
+    with new_journal(tmp_path / "other", str(toy), CONFIG) as journal:
+        drive(journal, str(toy), CONFIG, _shuffled(seed))
+        assert programs(journal) == undisturbed
+
+
+def test_another_seed_gives_another_run(
+    tmp_path: Path, toy: Path, undisturbed: list[tuple[int, str, str | None]]
+) -> None:
+    config = CONFIG.model_copy(update={"seed": 4})
+    with new_journal(tmp_path / "other", str(toy), config) as journal:
+        drive(journal, str(toy), config)
+        assert programs(journal) != undisturbed
+
+
+def test_the_search_learns(tmp_path: Path, toy: Path) -> None:
+    config = RunConfig(seed=0, max_proposals=400)
+    with new_journal(tmp_path / "run", str(toy), config) as journal:
+        _, events, _ = drive(journal, str(toy), config)
+        first = next(event for event in events if isinstance(event, Judged))
+        assert first.score is not None and journal.best(1)[0][1].score > first.score + 500  # type: ignore[operator]
+        improved = [event for event in events if isinstance(event, Improved)]
+        assert [event.score for event in improved] == sorted(event.score for event in improved)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=st.integers(1, 59), second=st.integers(1, 59))
+def test_growing_the_total_equals_one_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    toy: Path,
+    undisturbed: list[tuple[int, str, str | None]],
+    first: int,
+    second: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    new_journal(folder, str(toy), CONFIG).close()
+    judged: list[tuple[str, str]] = []
+    for total in (*sorted((first, second)), 60):
+        with Journal.open(folder, write=True) as journal:
+            summary, _, pool = drive(journal, str(toy), CONFIG.model_copy(update={"max_proposals": total}))
+            judged += pool.evaluated
+            assert (summary.reason, summary.proposals, summary.judged) == ("limit", total, total)
+    with Journal.open(folder) as journal:
+        assert programs(journal) == undisturbed
+    assert len(judged) == len(set(judged)), "a stage was judged twice"
+
+
+def test_arrival_sees_what_is_committed_and_records_it(tmp_path: Path, toy: Path) -> None:
+    config = CONFIG.model_copy(update={"visibility": "arrival"})
+    with new_journal(tmp_path / "run", str(toy), config) as journal:
+        drive(journal, str(toy), config, _shuffled(1))
+        position_of = {outcome.index: outcome.position for outcome in journal.outcomes()}
+        seen = [row.proposal.seen for row in journal.proposals()]
+        assert seen == sorted(seen) and seen[-1] > 40
+        for row in journal.proposals():
+            for parent in row.proposal.parents:
+                first = journal.program_row(parent).first
+                assert first < 2 or position_of[first] <= row.proposal.seen
+
+
+def test_a_repeat_is_answered_from_the_journal(tmp_path: Path, toy: Path) -> None:
+    config = RunConfig(seed=0, max_proposals=300, window=2)
+    with new_journal(tmp_path / "run", str(toy), config) as journal:
+        _, events, pool = drive(journal, str(toy), config)
+        repeats = [row for row in journal.proposals() if row.repeat]
+        assert repeats
+        assert len(pool.evaluated) == len(set(pool.evaluated))
+        for row in repeats:
+            outcome, first = journal.outcome(row.proposal.index), journal.program_row(row.key or "").first
+            original = journal.outcome(first)
+            assert outcome is not None and original is not None and outcome.verdict == original.verdict
+        told = {event.index for event in events if isinstance(event, Judged) and event.repeat}
+        assert told == {row.proposal.index for row in repeats}
+
+
+def test_failures_are_data(tmp_path: Path, toy: Path) -> None:
+    config = RunConfig(seed=1, max_proposals=300)
+    with new_journal(tmp_path / "run", str(toy), config) as journal:
+        drive(journal, str(toy), config)
+        by_status = {outcome.verdict.status for outcome in journal.outcomes()}
+        assert by_status == {"scored", "error", "rejected"}
+        for outcome in journal.outcomes():
+            assert (outcome.key is None) == (outcome.verdict.status == "rejected")
+            assert (outcome.verdict.score is None) == (outcome.verdict.status != "scored")
+        assert journal.outcome_count() == journal.proposal_count() == 300
+
+
+def test_events_tell_the_run(tmp_path: Path, toy: Path) -> None:
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        _, events, _ = drive(journal, str(toy), CONFIG)
+        assert isinstance(events[0], RunStarted) and not events[0].resumed
+        assert isinstance(events[-1], RunStopped) and events[-1].reason == "limit"
+        assert sum(isinstance(event, Judged) for event in events) == 60
+
+
+def test_an_observer_that_raises_is_left_out(tmp_path: Path, toy: Path) -> None:
+    import asyncio
+    from typing import cast
+
+    from discovery.evaluate import Pool
+    from discovery.loop import Loop
+    from discovery.propose import Symbolic
+
+    from .conftest import InProcessPool
+
+    def broken(event: object) -> None:
+        raise RuntimeError("no screen")
+
+    task = load_task(str(toy))
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        pool = cast(Pool, InProcessPool(task, CONFIG.seed))
+        loop = Loop(journal, task, CONFIG, Symbolic(task), pool, [broken])
+        assert asyncio.run(loop.drive()).judged == 60
+        assert "no screen" in [event["message"] for event in journal.events() if event["event"] == "Alarm"][0]
+
+
+def test_seeds_must_check(toy: Path) -> None:
+    text = (toy / "task.py").read_text()
+    (toy / "task.py").write_text(text.replace("value = 2\\n", "value = 17\\n"))
+    with pytest.raises(TaskError, match="'two'.*multiple of 17"):
+        check_seeds(load_task(str(toy)))
+    (toy / "task.py").write_text(text.replace("value = 2\\n", "value =  1\\n"))
+    with pytest.raises(TaskError, match="two seeds"):
+        check_seeds(load_task(str(toy)))
+
+
+def test_keys_are_hashes_of_text_even_of_broken_unicode() -> None:
+    assert content_key("\udc80") != content_key("?")
