@@ -1,0 +1,261 @@
+"""What runs inside the sandbox: trains many lanes at once under a rule, and records a rule's behaviour.
+
+`call` is a pure function of its inputs, deterministic and single-threaded. It has three modes:
+
+- `"train"`: complete schedules for all lanes, returns final weights and nothing else. The losses that count are
+  computed by the evaluator, from these weights, on data that are never sent in.
+- `"trace"`: updates of rules on fixed gradient traces, in float64 (see `discovery.tasks.optimizers.fingerprint`).
+- `"module"`: trains one lane with an exported `torch.optim.Optimizer` class and autograd, for `verify`.
+
+The engine owns schedule, decoupled weight decay and application (notation: rate eta_t, decay lambda, direction u):
+
+    w <- w - eta_t * u - eta_t * lambda * w,
+    eta_t = eta * min(t / warm, 1) * (1 + cos(pi * max(t - warm, 0) / (T + 1 - warm))) / 2,   t = 1 ... T.
+
+A rule is applied to each tensor by itself and sees neither its name nor its position; the order of tensors can
+therefore not be told, and is not shuffled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discovery.tasks.optimizers.models import LaneModel, View, bind
+
+__all__ = ["LANES_AT_ONCE", "UpdateRule", "call", "schedule", "train"]
+
+#: Lanes trained side by side; more do not fit the cache. Does not change results: lanes are independent.
+LANES_AT_ONCE = 20
+#: A lane whose updates are all zero over this many first steps is dead.
+IDLE_STEPS = 10
+_CHECK_EVERY = 64
+
+
+class UpdateRule(Protocol):
+    """A rule, as the interpreter gives it: lanes are the leading dimension of every tensor."""
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether all parameters may be treated as one flat tensor."""
+        ...
+
+    def init(self, kind: str, w: Tensor) -> dict[str, Tensor]:
+        """State before the first step."""
+        ...
+
+    def update(
+        self, kind: str, w: Tensor, g: Tensor, state: dict[str, Tensor], t: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Direction u and the new state at step t (from 1)."""
+        ...
+
+
+def call(payload: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Entry point of the sandbox; see the module's docstring for modes, and the functions for their payloads."""
+    torch.set_flush_denormal(True)  # a decaying second moment would otherwise crawl through subnormal numbers
+    try:
+        return _dispatch(payload, arrays)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _dispatch(
+    payload: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    mode = payload["mode"]
+    if mode == "train":
+        weights, steps = train(_rule(payload["source"]), payload, arrays)
+        return {"steps": steps}, {"weights": weights}
+    if mode == "trace":
+        traces = {f"u{i}": trace(_rule(source), arrays) for i, source in enumerate(payload["sources"])}
+        return {}, traces
+    if mode == "module":
+        return {}, {"weights": train_module(payload["source"], payload, arrays)}
+    raise ValueError(f"mode must be train, trace or module; got {mode!r}")
+
+
+def _rule(source: str) -> UpdateRule:
+    from discovery.tasks.optimizers.interpreter import Rule
+    from discovery.tasks.optimizers.rule import lower
+
+    rule: UpdateRule = Rule(lower(source))
+    return rule
+
+
+def schedule(steps: int, warmup: float) -> list[float]:
+    """Multipliers of the learning rate for steps 1 ... `steps`: linear warm-up over the fraction `warmup`, then cosine
+    to nearly 0 (never 0, so that a non-finite update always leaves its mark on the weights)."""
+    warm = max(1, round(warmup * steps))
+    return [
+        min(t / warm, 1.0) * 0.5 * (1.0 + math.cos(math.pi * max(t - warm, 0) / (steps + 1 - warm)))
+        for t in range(1, steps + 1)
+    ]
+
+
+def train(
+    rule: UpdateRule, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> tuple[np.ndarray[Any, Any], int]:
+    """Train every lane over a complete schedule.
+
+    Args:
+        rule: The rule.
+        payload: `model` (see `models.bind`), `warmup` (fraction), `dtype` ("float32" or "float64"), `lanes`: a list of
+            [learning rate, weight decay, seed index].
+        arrays: `init` (seeds, P) float, `order` (steps, seeds, batch) int32 row numbers, and the training data of the
+            model. Lanes of one seed index share initial weights and batches, whatever the rule.
+
+    Returns:
+        Final weights (lanes, P); a lane that died (non-finite weights, or no update other than zero in the first steps)
+        is NaN throughout. And the number of lane-steps done: fewer than lanes x steps when every lane of a group died.
+    """
+    dtype = getattr(torch, payload["dtype"])
+    data = {
+        name: torch.from_numpy(np.array(values)).to(dtype if values.dtype.kind == "f" else torch.int64)
+        for name, values in arrays.items()
+    }
+    groups = [payload["lanes"][i : i + LANES_AT_ONCE] for i in range(0, len(payload["lanes"]), LANES_AT_ONCE)]
+    finals, done = [], 0
+    for lanes in groups:
+        weights, steps = _train_group(rule, payload, lanes, data)
+        finals.append(weights)
+        done += steps * len(lanes)
+    return torch.cat(finals).numpy(), done
+
+
+def _train_group(
+    rule: UpdateRule, payload: Mapping[str, Any], lanes: list[list[float]], data: dict[str, Tensor]
+) -> tuple[Tensor, int]:
+    seeds = torch.tensor([int(lane[2]) for lane in lanes])
+    w = data["init"].index_select(0, seeds)
+    order = data["order"].index_select(1, seeds)
+    steps, _, batch = order.shape
+    g = torch.zeros_like(w)
+    model = bind(payload["model"], w, g, data, batch)
+    step = _stepper(rule, model, w, g)
+    rates = w.new_tensor([[lane[0]] for lane in lanes])
+    decays = w.new_tensor([[lane[1]] for lane in lanes])
+    decaying = bool(decays.any())
+    idle = torch.ones(len(lanes), dtype=torch.bool)
+    for t, factor in enumerate(schedule(steps, payload["warmup"]), start=1):
+        model.gradient(order[t - 1].reshape(-1))
+        u = step(t)
+        rate = rates * factor
+        if decaying:
+            w.mul_(1.0 - rate * decays)
+        w.addcmul_(rate, u, value=-1.0)
+        if t <= IDLE_STEPS:
+            idle &= (u == 0).all(1)
+        if t == IDLE_STEPS or t % _CHECK_EVERY == 0:
+            alive = torch.isfinite(w).all(1) & ~(idle & (t >= IDLE_STEPS))
+            if not alive.any():
+                break
+    w[~(torch.isfinite(w).all(1) & ~idle)] = math.nan
+    return w, t
+
+
+def _stepper(rule: UpdateRule, model: LaneModel, w: Tensor, g: Tensor) -> Callable[[int], Tensor]:
+    """A function from step t to the direction (lanes, P). An elementwise rule is applied once, to the flat tensor."""
+    if rule.elementwise:
+        state = rule.init("matrix", w)
+
+        def flat(t: int) -> Tensor:
+            nonlocal state
+            u, state = rule.update("matrix", w, g, state, t)
+            return u.expand_as(w)
+
+        return flat
+    u = torch.zeros_like(w)
+    slots = [(view, _like(view, w, u), rule.init(view.kind, view.w)) for view in model.views]
+
+    def by_tensor(t: int) -> Tensor:
+        for index, (view, out, before) in enumerate(slots):
+            part, after = rule.update(view.kind, view.w, view.g, before, t)
+            out.copy_(part)
+            slots[index] = (view, out, after)
+        return u
+
+    return by_tensor
+
+
+def _like(view: View, base: Tensor, other: Tensor) -> Tensor:
+    """The region of `other` that corresponds to `view.w`, a view of `base`."""
+    offset = view.w.storage_offset() - base.storage_offset()
+    return other.as_strided(view.w.shape, view.w.stride(), other.storage_offset() + offset)
+
+
+def trace(rule: UpdateRule, arrays: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Updates of `rule` on given weights and gradients.
+
+    Args:
+        rule: The rule.
+        arrays: Pairs `w_KIND_NAME` and `g_KIND_NAME`, both (traces, steps, *shape) float64. Traces are run as lanes.
+
+    Returns:
+        All updates, (traces, steps, total number of elements) float64, tensors in the order of their names.
+    """
+    parts = []
+    for name in sorted(key[2:] for key in arrays if key.startswith("g_")):
+        kind = name.split("_")[0]
+        weights = torch.from_numpy(np.array(arrays["w_" + name]))
+        grads = torch.from_numpy(np.array(arrays["g_" + name]))
+        state = rule.init(kind, weights[:, 0])
+        updates = []
+        for t in range(1, grads.shape[1] + 1):
+            u, state = rule.update(kind, weights[:, t - 1], grads[:, t - 1], state, t)
+            updates.append(u.expand_as(grads[:, t - 1]).reshape(len(grads), -1))
+        parts.append(torch.stack(updates, 1))
+    return torch.cat(parts, 2).numpy()
+
+
+def train_module(
+    source: str, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    """Train the first lane with the `torch.optim.Optimizer` subclass that the Python text `source` defines.
+
+    An ordinary `torch.nn` network of the same widths is trained by autograd, each learning rate set through the
+    optimizer's parameter group. Dense models only. Returns the final weights (1, P) in `train`'s layout.
+    """
+    namespace: dict[str, Any] = {"__name__": "exported"}
+    exec(compile(source, "<exported>", "exec"), namespace)
+    found = [v for v in namespace.values() if isinstance(v, type) and issubclass(v, torch.optim.Optimizer)]
+    optimizer_class = next(v for v in found if v is not torch.optim.Optimizer)
+    spec, dtype = payload["model"], getattr(torch, payload["dtype"])
+    rate, decay, seed = payload["lanes"][0]
+    inputs, targets = (torch.from_numpy(np.array(arrays[k])).to(dtype) for k in ("inputs", "targets"))
+    layers = _linear_layers(spec["widths"], torch.from_numpy(np.array(arrays["init"][int(seed)])).to(dtype))
+    activation = torch.nn.Tanh() if spec["activation"] == "tanh" else torch.nn.ReLU()
+    network = torch.nn.Sequential(*[m for layer in layers for m in (layer, activation)][:-1])
+    optimizer = optimizer_class(network.parameters(), lr=rate, weight_decay=decay)
+    order = arrays["order"][:, int(seed)]
+    for rows, factor in zip(order, schedule(len(order), payload["warmup"]), strict=True):
+        optimizer.param_groups[0]["lr"] = rate * factor
+        index = torch.from_numpy(np.array(rows)).long()
+        optimizer.zero_grad()
+        _loss(spec["loss"], network(inputs[index]), targets[index]).backward()
+        optimizer.step()
+    final = [torch.cat([m.weight, m.bias[:, None]], 1).reshape(-1) for m in layers]
+    return torch.cat(final)[None].detach().numpy()
+
+
+def _linear_layers(widths: list[int], flat: Tensor) -> list[torch.nn.Linear]:
+    layers, start = [], 0
+    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        layer = torch.nn.Linear(fan_in, fan_out, dtype=flat.dtype)
+        block = flat[start : start + fan_out * (fan_in + 1)].view(fan_out, fan_in + 1)
+        layer.weight.data.copy_(block[:, :-1])
+        layer.bias.data.copy_(block[:, -1])
+        layers.append(layer)
+        start += block.numel()
+    return layers
+
+
+def _loss(kind: str, prediction: Tensor, targets: Tensor) -> Tensor:
+    if kind == "softmax":
+        return -(torch.log_softmax(prediction, 1) * targets).sum(1).mean()
+    return 0.5 * (prediction - targets).square().sum(1).mean()
