@@ -44,7 +44,11 @@ def command(
         seeds = [program.key for program in check_seeds(task)]
         chosen = confirmation.finalists(journal, seeds, finalists)
         notes = journal.notes("confirmation")
-        known = notes[-1] if notes and [entry["key"] for entry in notes[-1]["finalists"]] == [k for k, _ in chosen] else None
+        known = (
+            notes[-1]
+            if notes and [entry["key"] for entry in notes[-1]["finalists"]] == [k for k, _ in chosen]
+            else None
+        )
         if known is None:
             programs = [(journal.program(key), score) for key, score in chosen]
             found = asyncio.run(_confirm(journal, task, programs))
@@ -85,7 +89,9 @@ def _print_finalist(rank: int, entry: dict, task: Task) -> None:
     adjusted = "" if entry["adjusted_p"] is None else f", p = {entry['adjusted_p']:.2g} after Holm"
     print(f"{rank}. {entry['key'][:12]}  {'CONFIRMED' if entry['confirmed'] else 'not confirmed'}{adjusted}")
     print(f"   {evidence['claim']}")
-    print(f"   search {entry['search_score']:+.4f}; confirmed effect {evidence['effect']:+.4f} [{low:+.4f}, {high:+.4f}]")
+    print(
+        f"   search {entry['search_score']:+.4f}; confirmed effect {evidence['effect']:+.4f} [{low:+.4f}, {high:+.4f}]"
+    )
     for name, case in evidence["cases"].items():
         low, high = case["interval"]
         held = " (held out)" if case.get("held_out") else ""

@@ -92,11 +92,14 @@ def read_bundle(path: Path) -> tuple[dict[str, JSON], dict[str, str]]:
     folder = path if path.is_dir() else path.parent
     evidence = folder / EVIDENCE
     if not evidence.is_file():
-        raise NotFound(f"no exported algorithm at {path}: {evidence} does not exist", hint="`discovery export RUN` makes one")
+        raise NotFound(
+            f"no exported algorithm at {path}: {evidence} does not exist", hint="`discovery export RUN` makes one"
+        )
     try:
         document = json.loads(_text(evidence))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigError(f"{evidence} is not JSON: {error}") from error
+        json.dumps(document, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{evidence} is not JSON of finite numbers: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ConfigError(f"{evidence} has no schema {SCHEMA!r}", hint="it must come from `discovery export`")
     if not _complete(document):

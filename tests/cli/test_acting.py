@@ -1,0 +1,248 @@
+"""The acting verbs through the real command: exit codes, streams, bad input, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parents[1] / "engine" / "toy"
+
+
+def discovery(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "discovery", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with the toy task, to work in."""
+    shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the toy task and one finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
+    result = discovery("run", "./toy", "--max-proposals", "40", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["schema"] == "discovery.run/1" and report["proposals"] == 40
+    return folder
+
+
+def test_one_worker_and_two_give_the_same_programs(finished: Path, home: Path) -> None:
+    result = discovery("run", "./toy", "--max-proposals", "40", "--workers", "1", cwd=home)
+    assert result.returncode == 0, result.stderr
+    shown = [discovery("show", "@last", "--programs", "--json", cwd=folder) for folder in (finished, home)]
+    assert all(show.returncode == 0 for show in shown), shown[0].stderr
+    one, two = (json.loads(show.stdout)["programs"] for show in shown)
+    assert one == two and len(one) > 20
+
+
+def test_confirm_export_verify(finished: Path) -> None:
+    first = discovery("confirm", "@last", "--json", cwd=finished)
+    assert first.returncode == 0, first.stderr
+    confirmation = json.loads(first.stdout)
+    assert len(confirmation["finalists"]) == 3
+    assert [entry["adjusted_p"] for entry in confirmation["finalists"]] == [0.003] * 3
+    again = discovery("confirm", "@last", "--json", cwd=finished)
+    assert json.loads(again.stdout) == confirmation and "confirming" not in again.stderr
+    export = discovery("export", "@last", "--name", "guess", "--to", "out", cwd=finished)
+    assert export.returncode == 0 and export.stdout.strip() == "out/guess"
+    unnamed = discovery("verify", "out/guess", cwd=finished)
+    assert unnamed.returncode == 2 and "--task" in unnamed.stderr
+    verify = discovery("verify", "out/guess", "--task", "./toy", cwd=finished)
+    assert verify.returncode == 0 and "the evidence holds" in verify.stdout
+
+
+@pytest.mark.parametrize("change", ["module", "source", "key", "missing"])
+def test_a_tampered_bundle_does_not_verify(finished: Path, change: str, tmp_path: Path) -> None:
+    assert discovery("export", "@last", "--name", "guess", "--to", str(tmp_path), cwd=finished).returncode == 0
+    evidence, module = tmp_path / "guess" / "evidence.json", tmp_path / "guess" / "guess.py"
+    document = json.loads(evidence.read_text())
+    if change == "module":
+        module.write_text("value = 1\n")
+    elif change == "missing":
+        module.unlink()
+    elif change == "source":
+        document["program"]["source"] = "value = 899\n"
+    else:
+        document["program"]["key"] = "0" * 64
+    evidence.write_text(json.dumps(document))
+    result = discovery("verify", str(tmp_path / "guess"), "--task", "./toy", "--json", cwd=finished)
+    assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
+
+
+def test_verify_runs_nothing_that_the_bundle_names(finished: Path, tmp_path: Path) -> None:
+    assert discovery("export", "@last", "--name", "guess", "--to", str(tmp_path), cwd=finished).returncode == 0
+    evil = tmp_path / "guess" / "evil"
+    evil.mkdir()
+    (evil / "task.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    evidence = tmp_path / "guess" / "evidence.json"
+    document = json.loads(evidence.read_text())
+    document["run"]["task"] = str(evil)
+    evidence.write_text(json.dumps(document))
+    result = discovery("verify", str(tmp_path / "guess"), cwd=tmp_path / "guess")
+    assert result.returncode == 2 and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("{", 2), ("[]", 2), ('{"schema": "discovery.evidence/1"}', 2), ('{"schema": 1e999}', 2)]
+)
+def test_a_bundle_that_is_none(tmp_path: Path, text: str, code: int) -> None:
+    (tmp_path / "evidence.json").write_text(text)
+    result = discovery("verify", str(tmp_path), cwd=tmp_path)
+    assert result.returncode == code and result.stderr.startswith("error: ") and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [("value = 5\n", "scored"), ("value = 26\n", "error"), ("value = 34\n", "rejected"), ("\udc80\x00", "rejected")],
+)
+def test_check_exits_with_0_whenever_a_verdict_was_reached(home: Path, source: str, status: str) -> None:
+    (home / "program.py").write_bytes(source.encode("utf-8", "surrogateescape"))
+    result = discovery("check", "./toy", "program.py", "--json", cwd=home)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["schema"] == "discovery.check/1" and report["status"] == status
+    assert (report["score"] is None) == (status != "scored")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nothing"], 3, "no task named 'nothing'"),
+        (["run", "./nowhere"], 3, "no task at nowhere"),
+        (["run", "./toy", "--set", "search.populaton=3"], 2, "did you mean 'population'"),
+        (["run", "./toy", "--max-time", "soon"], 2, "a time must be"),
+        (["run", "./toy", "--workers", "0"], 2, "workers"),
+        (["run", "./toy", "--sandbox", "chroot"], 2, "chroot"),
+        (["run", "./toy", "--config", "none.toml"], 3, "none.toml"),
+        (["resume", "none"], 3, "no run 'none'"),
+        (["confirm", "@last"], 3, "no runs"),
+        (["export", "none:3"], 3, "no run"),
+        (["verify", "none"], 3, "no exported algorithm"),
+        (["check", "./toy", "none.py"], 3, "none.py"),
+        (["chekc"], 2, "check"),
+        ([], 2, ""),
+    ],
+)
+def test_bad_input_is_one_clear_line(home: Path, arguments: list[str], code: int, message: str) -> None:
+    result = discovery(*arguments, cwd=home)
+    assert result.returncode == code, result.stderr
+    assert message in " ".join(result.stderr.split()) + result.stdout and "Traceback" not in result.stderr
+
+
+def test_errors_as_json(home: Path) -> None:
+    result = discovery("run", "nothing", "--json", cwd=home)
+    assert json.loads(result.stderr.splitlines()[-1])["code"] == result.returncode == 3
+
+
+@pytest.mark.parametrize("code", ["raise ValueError('no data')", "task = 3", "import nothing_of_that_name"])
+def test_a_broken_task_folder(tmp_path: Path, code: str) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "task.py").write_text(code)
+    result = discovery("run", "./broken", cwd=tmp_path)
+    assert result.returncode == 2 and "task.py" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_the_evaluators_own_failure_stops_the_run_and_is_no_score(home: Path) -> None:
+    file = home / "toy" / "task.py"
+    file.write_text(
+        file.read_text()
+        .replace("value = value_of(program)\n        if value %", "raise OSError('no data')\n        if value %")
+        .replace("if value % 13", "if program.id % 13")
+    )
+    result = discovery("run", "./toy", "--max-proposals", "9", cwd=home)
+    assert result.returncode == 1 and "no data" in result.stderr and "resume" in result.stderr
+    shown = json.loads(discovery("show", "@last", "--json", cwd=home).stdout)
+    assert shown["verdicts"] == 0 or shown["best"] is None
+
+
+def test_keys_stay_in_the_controller(home: Path) -> None:
+    file = home / "toy" / "task.py"
+    leak = (
+        "import os\nFOLDER = Path(__file__).parent\n(FOLDER / f'env-{os.getpid()}').write_text(repr(dict(os.environ)))"
+    )
+    file.write_text(file.read_text().replace("FOLDER = Path(__file__).parent", leak))
+    result = discovery("run", "./toy", "--max-proposals", "4", cwd=home, OPENAI_API_KEY="sk-planted")
+    assert result.returncode == 0, result.stderr
+    texts = [path.read_text() for path in (home / "toy").glob("env-*")]
+    assert len(texts) == 3 and sum("sk-planted" in text for text in texts) == 1, "only the controller may see it"
+
+
+def test_nothing_scored_exits_with_4(home: Path) -> None:
+    file = home / "toy" / "task.py"
+    file.write_text(file.read_text().replace("value % 13 == 0:\n            return", "True:\n            return"))
+    result = discovery("run", "./toy", "--max-proposals", "6", cwd=home)
+    assert result.returncode == 4 and "--failures" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_drains_and_resume_goes_on(home: Path, number: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "discovery", "run", "./toy", "--max-proposals", "3000", "--display", "json"]
+    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Judged" in line:
+                break
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == code and "discovery resume" in errors
+    shown = json.loads(discovery("show", "@last", "--json", cwd=home).stdout)
+    assert shown["proposals"] == shown["verdicts"] < 3000
+    more = shown["proposals"] + 10
+    result = discovery("resume", "@last", "--max-proposals", str(more), cwd=home)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(discovery("show", "@last", "--json", cwd=home).stdout)["proposals"] == more
+
+
+def test_two_controllers_on_one_run(home: Path) -> None:
+    command = [sys.executable, "-m", "discovery", "run", "./toy", "--max-proposals", "3000", "--display", "json"]
+    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Judged" in line:
+                break
+        result = discovery("resume", "@last", cwd=home)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert result.returncode == 1 and str(process.pid) in result.stderr and "Traceback" not in result.stderr
+
+
+def test_another_task_version_is_not_resumed(home: Path) -> None:
+    assert discovery("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+    file = home / "toy" / "task.py"
+    file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
+    result = discovery("resume", "@last", "--max-proposals", "8", cwd=home)
+    assert result.returncode == 2 and "has changed" in result.stderr
+
+
+def test_the_control_runs_beside(home: Path) -> None:
+    result = discovery("run", "./toy", "--max-proposals", "12", "--control", cwd=home)
+    assert result.returncode == 0, result.stderr
+    run = home / result.stdout.strip()
+    assert run.is_dir() and run.with_name(f"{run.name}-control").is_dir()
+    parents = json.loads(discovery("show", f"{run.name}-control", "--programs", "--json", cwd=home).stdout)["programs"]
+    seeds = {program["key"] for program in parents if not program["parents"]}
+    assert {parent for program in parents for parent in program["parents"]} <= seeds
+
+
+def test_dry_run_starts_nothing(home: Path) -> None:
+    result = discovery("run", "./toy", "--dry-run", cwd=home)
+    assert result.returncode == 0 and "evolution" in result.stdout and not (home / "runs").exists()
+
+
+def test_max_time_ends_the_run(home: Path) -> None:
+    result = discovery("run", "./toy", "--max-proposals", "100000", "--max-time", "1s", cwd=home)
+    assert result.returncode == 0, result.stderr
+    assert 0 < json.loads(discovery("show", "@last", "--json", cwd=home).stdout)["proposals"] < 100_000
