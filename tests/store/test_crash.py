@@ -102,14 +102,16 @@ def test_the_lease_names_its_holder_and_dies_with_it(folder: Path, meta: RunMeta
     assert lease_holder(folder) is None
     writer = _writer(folder, 10**9)
     assert writer.stdout is not None
-    writer.stdout.readline()
-    with pytest.raises(JournalError, match=f"process {writer.pid}") as caught:
-        Journal.open(folder, write=True)
-    assert f"kill {writer.pid}" in caught.value.hint
-    assert lease_holder(folder) == writer.pid
-    writer.kill()
-    writer.wait()
-    writer.stdout.close()
+    try:
+        writer.stdout.readline()
+        with pytest.raises(JournalError, match=f"process {writer.pid}") as caught:
+            Journal.open(folder, write=True)
+        assert f"kill {writer.pid}" in caught.value.hint
+        assert lease_holder(folder) == writer.pid
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
     assert (folder / "run.lock").exists()
     assert lease_holder(folder) is None
     Journal.open(folder, write=True).close()

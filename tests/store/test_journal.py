@@ -242,6 +242,16 @@ def test_equal_scores_rank_by_first_proposal(folder: Path, meta: RunMeta) -> Non
         assert [key for key, _ in journal.best(3)] == [content_key(word) for word in "abc"]
 
 
+def test_a_repeat_has_an_outcome_and_is_still_one_program(folder: Path, meta: RunMeta) -> None:
+    with Journal.create(folder, meta) as journal:
+        _scored(journal, 0, "a", 1.0)
+        _scored(journal, 1, "b", 0.5)
+        assert not journal.add_proposal(Proposal(2, "mutate"), "a  # again", Program("a  # again", content_key("a")))
+        assert journal.conclude(2).verdict.score == 1.0
+        assert [verdict.score for _, verdict in journal.best(3)] == [1.0, 0.5]
+        assert [(row.program.source, row.first) for row in journal.programs()] == [("a", 0), ("b", 1)]
+
+
 def test_a_failed_call_leaves_nothing_behind(folder: Path, meta: RunMeta) -> None:
     with Journal.create(folder, meta) as journal:
         _scored(journal, 0, "a", 1.0)
