@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from discovery.grammar.constants import number_text
-from discovery.grammar.ir import Arg, Block, Const, Form, Number, Ref, Span, Statement
+from discovery.grammar.constants import number_text, same_number
+from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Span, Statement
 from discovery.grammar.vocabulary import Signature, Vocabulary
 from discovery.model import Rejected
 
@@ -73,7 +73,6 @@ def check(form: Form, vocabulary: Vocabulary) -> Checked:
     if len(set(names)) != len(names):
         raise Rejected(f"each block may occur once; got {', '.join(names)}")
     checked = Checked(form, tuple(_BlockChecker(block, form, vocabulary).run() for block in form.blocks))
-    _check_links(form, vocabulary)
     if (problem := vocabulary.valid(form)) is not None:
         raise Rejected(problem)
     return checked
@@ -83,26 +82,6 @@ def _check_name(name: str, span: Span | None) -> None:
     # `ast` hands identifiers back in NFKC; a name in another form would not survive printing and parsing.
     if not name.isidentifier() or keyword.iskeyword(name) or not unicodedata.is_normalized("NFKC", name):
         raise rejected(f"a name must be a Python identifier and no keyword; got {short(name)}", span)
-
-
-def _check_links(form: Form, vocabulary: Vocabulary) -> None:
-    """An output labelled like a carried one of another block supplies its value, so it must fit that input too."""
-    wanted: dict[str, tuple[str, str]] = {}
-    for block in form.blocks:
-        ports = {port.name: port.type for port in block.inputs}
-        for output in block.outputs:
-            if output.carries is not None:
-                wanted[output.label] = ports[output.carries], block.name
-    for block in form.blocks:
-        for output in block.outputs:
-            want, where = wanted.get(output.label, (output.type, ""))
-            if output.carries is None and not vocabulary.types.fits(output.type, want):
-                message = f"output {short(output.label)} of block {short(block.name)} must be of type {want}, "
-                raise Rejected(f"{message}which block {short(where)} carries; got type {output.type}")
-
-
-def _same_number(left: Number, right: Number) -> bool:
-    return left == right and (left != 0 or math.copysign(1.0, left) == math.copysign(1.0, right))
 
 
 class _BlockChecker:
@@ -171,7 +150,7 @@ class _BlockChecker:
             shared = self.form.constants.get(const.name)
             if shared is None:
                 raise rejected(f"unknown constant {short(const.name)}{nearest(const.name, self.form.constants)}", span)
-            if not _same_number(shared, const.value):
+            if not same_number(shared, const.value):
                 message = f"constant {short(const.name)} is {number_text(shared)}; got {number_text(const.value)}"
                 raise rejected(message, span)
         if (problem := domain.refuse(const.value)) is not None:

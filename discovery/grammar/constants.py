@@ -16,7 +16,15 @@ from typing import Protocol
 
 from discovery.grammar.ir import Number
 
-__all__ = ["ConstantDomain", "DecayRateDomain", "FloatDomain", "IntegerDomain", "RationalDomain", "number_text"]
+__all__ = [
+    "ConstantDomain",
+    "DecayRateDomain",
+    "FloatDomain",
+    "IntegerDomain",
+    "RationalDomain",
+    "number_text",
+    "same_number",
+]
 
 #: Draws after which `perturb` gives up looking for another number (a domain may hold one number only).
 _DRAWS = 64
@@ -53,6 +61,11 @@ def number_text(value: Number) -> str:
     if max(abs(value.numerator), value.denominator) > 10**30:
         return "a number of more than 30 digits"
     return str(value)
+
+
+def same_number(left: Number, right: Number) -> bool:
+    """Whether the numbers are equal, zeros also in sign."""
+    return left == right and (left != 0 or math.copysign(1.0, left) == math.copysign(1.0, right))
 
 
 def _refuse_float(value: Number, low: float, high: float, noun: str) -> str | None:

@@ -78,8 +78,8 @@ class Source:
         Whole numbers stay `int`. Raises `Rejected` for one too large to compute with.
         """
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            value = self.number(node.operand) if isinstance(node.operand, ast.Constant) else None
-            return -value if value is not None and isinstance(node.op, ast.USub) else value
+            inner = self.number(node.operand) if isinstance(node.operand, ast.Constant) else None
+            return -inner if inner is not None and isinstance(node.op, ast.USub) else inner
         if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
             return None
         value = node.value
