@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
-from discovery.store.journal import Journal, Outcome, ProgramRow, ProposalRow, RunMeta
+from discovery.store.journal import Journal
+from discovery.store.layout import all_runs, find_run, new_run_folder, runs_folder, split_program
+from discovery.store.lease import lease_holder
+from discovery.store.rows import Outcome, ProgramRow, ProposalRow, RunMeta
 
-__all__ = ["Journal", "Outcome", "ProgramRow", "ProposalRow", "RunMeta"]
+__all__ = [
+    "Journal",
+    "Outcome",
+    "ProgramRow",
+    "ProposalRow",
+    "RunMeta",
+    "all_runs",
+    "find_run",
+    "lease_holder",
+    "new_run_folder",
+    "runs_folder",
+    "split_program",
+]

@@ -215,6 +215,10 @@ class Journal:
         """Number of proposals: accepted, repeated and refused ones."""
         return self._count("SELECT count(*) FROM proposal")
 
+    def verdict_count(self) -> int:
+        """Number of verdicts: of every stage and replicate, refusals by the language included."""
+        return self._count("SELECT count(*) FROM verdict")
+
     def outcome_count(self) -> int:
         """Number of proposals that have their outcome."""
         return self._count("SELECT count(*) FROM outcome")

@@ -146,10 +146,12 @@ class JournalLaws(RuleBasedStateMachine):
             rows = list(reader.proposals())
             assert [(r.proposal, r.source, r.key, r.repeat) for r in rows] == self.proposals
             assert reader.proposal_count() == len(self.proposals)
+            assert reader.outcome_count() == len(self.concluded)
+            rejected = sum(key is None for _, _, key, _ in self.proposals)
+            assert reader.verdict_count() == rejected + sum(map(len, self.judged.values()))
             outcomes = {outcome.index: outcome for outcome in self.concluded}
             for row in rows:
-                rejected = row.key is None
-                assert row.rejection == (outcomes[row.proposal.index].verdict if rejected else None)
+                assert row.rejection == (outcomes[row.proposal.index].verdict if row.key is None else None)
                 assert reader.proposal(row.proposal.index) == row
                 assert reader.outcome(row.proposal.index) == outcomes.get(row.proposal.index)
             half = len(self.concluded) // 2
