@@ -157,8 +157,8 @@ class _Full(Display):
         self._clock = clock
         self._progress = Progress()
         self._lock = threading.Lock()
-        console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
-        self._live = Live(console=console, refresh_per_second=_FRAMES_PER_SECOND, get_renderable=self._draw)
+        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
+        self._live = Live(console=self._console, refresh_per_second=_FRAMES_PER_SECOND, get_renderable=self._draw)
 
     def __enter__(self) -> Display:
         try:
@@ -183,4 +183,4 @@ class _Full(Display):
         from discovery.view.panel import panel
 
         with self._lock:
-            return panel(self._progress, self._clock(), self._live.console.width)
+            return panel(self._progress, self._clock(), self._console.width)
