@@ -227,6 +227,11 @@ class Vocabulary:
         """Operations by name."""
         return {operation.name: operation for operation in self.operations}
 
+    @cached_property
+    def produced(self) -> frozenset[str]:
+        """Types of which some operation gives a value."""
+        return frozenset(t for each in self.operations for sig in each.signatures for t in sig.outputs)
+
     def resolve(self, name: str, arguments: tuple[str | None, ...]) -> Signature | None:
         """The overload of operation `name` that is meant by arguments of these types (None stands for a constant);
         None when no overload matches. KeyError when there is no such operation."""
