@@ -14,6 +14,7 @@ from ._base import (
     SandboxError,
     Slot,
 )
+from .registry import open_sandbox, sandbox_names
 
 __all__ = [
     "Answer",
@@ -26,4 +27,6 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "Slot",
+    "open_sandbox",
+    "sandbox_names",
 ]

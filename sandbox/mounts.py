@@ -1,0 +1,118 @@
+"""What of the host a sandbox sees: the system's libraries, the interpreter, the environment's packages. Read-only.
+
+Everything appears at its own path, because virtual environments and shared libraries refer to each other by path. Of a
+prefix only the folders that an installation uses are shown, so that one which is also a home or a project shows nothing
+else of it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Bind", "Hide", "Link", "View", "host_view"]
+
+_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
+_PREFIX_PARTS = ("bin", "lib", "lib64", "share", "pyvenv.cfg")
+
+
+class Bind(NamedTuple):
+    """`source` of the host, read-only at `target`."""
+
+    target: str
+    source: str
+
+
+class Hide(NamedTuple):
+    """An empty folder over `target`."""
+
+    target: str
+
+
+class Link(NamedTuple):
+    """A symbolic link at `target`."""
+
+    target: str
+    points_to: str
+
+
+class View(NamedTuple):
+    """Mounts in the order in which they must be made: parents before what lies in them."""
+
+    entries: tuple[Bind | Hide | Link, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Host paths of the binds, in order."""
+        return tuple(entry.source for entry in self.entries if isinstance(entry, Bind))
+
+
+def host_view(hidden: Iterable[Path]) -> View:
+    """The view for this interpreter, with an empty folder wherever one of `hidden` (or the home) would show."""
+    binds = {"/usr": "/usr"}
+    links: dict[str, str] = {}
+    for folder in _SYSTEM_FOLDERS:
+        if os.path.islink(folder):
+            links[folder] = os.readlink(folder)
+        elif os.path.isdir(folder):
+            binds[folder] = folder
+    for path in (*_SYSTEM_FILES, *_prefix_paths()):
+        if os.path.exists(path):
+            binds[path] = os.path.realpath(path)
+    covers = _covers(binds, {path.resolve() for path in (*hidden, *_home())})
+    binds = {target: source for target, source in binds.items() if not _redundant(target, source, binds, covers)}
+    links.update(_interpreter_links(binds))
+    entries: list[Bind | Hide | Link] = [
+        *(Bind(target, source) for target, source in binds.items()),
+        *(Hide(target) for target in covers),
+        *(Link(target, points_to) for target, points_to in links.items()),
+    ]
+    return View(tuple(sorted(entries, key=lambda entry: Path(entry.target).parts)))
+
+
+def _home() -> tuple[Path, ...]:
+    try:
+        return (Path.home(),)
+    except RuntimeError:  # a user without an account entry has none
+        return ()
+
+
+def _prefix_paths() -> list[str]:
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
+    return [os.path.join(prefix, part) for prefix in sorted(prefixes) for part in _PREFIX_PARTS]
+
+
+def _covers(binds: dict[str, str], hidden: Iterable[Path]) -> set[str]:
+    """Where the hidden folders would show through the binds. A folder that holds a whole bind hides nothing of it."""
+    covers = set()
+    for folder in hidden:
+        for target, source in binds.items():
+            if folder.is_dir() and folder.is_relative_to(source) and folder != Path(source):
+                covers.add(os.path.join(target, os.path.relpath(folder, source)))
+    return covers
+
+
+def _redundant(target: str, source: str, binds: dict[str, str], covers: set[str]) -> bool:
+    """Whether the nearest mount above `target` already shows `source` there."""
+    for parent in map(str, Path(target).parents):
+        if parent in covers:
+            return False
+        if parent in binds:
+            return os.path.realpath(os.path.join(binds[parent], os.path.relpath(target, parent))) == source
+    return False
+
+
+def _interpreter_links(binds: dict[str, str]) -> dict[str, str]:
+    """Links on the way from `sys.executable` to the interpreter's file that no bind shows."""
+    links: dict[str, str] = {}
+    path = os.path.abspath(sys.executable)
+    while os.path.islink(path):
+        if not any(Path(path).is_relative_to(target) for target in binds):
+            links[path] = os.readlink(path)
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    return links

@@ -1,0 +1,201 @@
+"""The owner's handle of a running sandbox: boot the warm process, run calls, know when everything is dead."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._base import Answer, AnswerStatus, Harness, Limits, SandboxError
+from .exchange import Exchange, one_line
+from .limits import to_plain
+from .zygote import MESSAGE_BYTES
+
+__all__ = ["Warm"]
+
+_START_SECONDS = 120.0
+#: From "stop" to the whole tree dead; beyond it the sandbox itself is killed.
+_STOP_SECONDS = 0.5
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Warm:
+    """One sandbox: its monitor, its zygote, and the control socket between us.
+
+    Args:
+        harness: What the zygote imports.
+        folders: Writable folders inside and the modes they are reset to.
+        start: Starts the monitor of a sandbox whose pid 1 is a zygote reading the given control socket; boot messages
+            go to the given descriptor.
+
+    Raises:
+        SandboxError: it did not start, or started without its protections.
+    """
+
+    def __init__(
+        self,
+        harness: Harness,
+        folders: Mapping[str, int],
+        start: Callable[[socket.socket, int], subprocess.Popen[bytes]],
+    ) -> None:
+        self.usable = False
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._zygote: int | None = None
+        self._log = os.memfd_create("boot-log", os.MFD_CLOEXEC)
+        self._monitor: subprocess.Popen[bytes] | None = None
+        try:
+            with theirs:
+                self._monitor = start(theirs, self._log)
+            self._boot(harness, folders)
+        except BaseException:
+            self.kill()
+            raise
+        self.usable = True
+
+    def _boot(self, harness: Harness, folders: Mapping[str, int]) -> None:
+        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders)}
+        with contextlib.suppress(OSError):  # its end shows below, with the reason
+            self._control.send(json.dumps(boot).encode())
+        if not select.select([self._control], [], [], _START_SECONDS)[0]:
+            raise SandboxError(
+                f"the sandbox did not start within {_START_SECONDS:.0f} s",
+                hint="try again when the machine is less loaded",
+            )
+        message, zygote = self._receive()
+        if "failed" in message:
+            raise SandboxError(
+                f"the harness cannot be loaded in the sandbox: {one_line(str(message['failed']))}",
+                hint="its modules must be named in Harness, its packages installed in this environment",
+            )
+        if message.get("ready") is not True or zygote is None:
+            raise SandboxError(
+                f"the sandbox did not start: {self._boot_log()}", hint="`discovery doctor` tells what is missing"
+            )
+        self._zygote = os.pidfd_open(zygote)
+        _require_confined(zygote)
+
+    def _receive(self) -> tuple[dict[str, Any], int | None]:
+        """A message of the zygote ({} at its end) and its process id here, which the kernel attests."""
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+        except ConnectionError:
+            return {}, None
+        if not data:
+            return {}, None
+        pids = [_CREDENTIALS.unpack(content)[0] for _, kind, content in ancillary if kind == socket.SCM_CREDENTIALS]
+        message: dict[str, Any] = json.loads(data)
+        return message, pids[0] if pids else None
+
+    def _boot_log(self) -> str:
+        return one_line(os.pread(self._log, 1 << 14, 0).decode("utf-8", "replace")[-1500:]) or "no reason was given"
+
+    def run(self, number: int, exchange: Exchange, limits: Limits) -> Answer:
+        """One call; `usable` tells afterwards whether there can be another."""
+        begin = time.monotonic()
+        request = json.dumps({"call": number, "limits": to_plain(limits)}).encode()
+        try:
+            socket.send_fds(self._control, [request], list(exchange.channels))
+        except OSError:
+            self.usable = False
+        exchange.started()
+        done, timed_out = self._exchange_until_done(number, exchange, begin + limits.wall_seconds)
+        wall = time.monotonic() - begin
+        if done is None:
+            self.kill()
+        exchange.finish()
+        self.usable = done is not None and done["clean"]
+        cpu = 0.0 if done is None else float(done["cpu"])
+        if timed_out:
+            verdict: tuple[AnswerStatus, str] = "timeout", f"no answer within {limits.wall_seconds:g} s"
+        else:
+            verdict = _verdict(done, cpu, limits)
+        clock = timed_out and not exchange.answered
+        return exchange.answer(verdict, clock_limited=clock, wall_seconds=wall, cpu_seconds=cpu)
+
+    def _exchange_until_done(
+        self, number: int, exchange: Exchange, deadline: float
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Pump until the zygote reports the end: its report (None if it is lost or late), and whether time ran out."""
+        timed_out = stopping = False
+        poller = select.poll()
+        for descriptor in (self._control.fileno(), *exchange.descriptors):
+            poller.register(descriptor, select.POLLIN)
+        ended: set[int] = set()
+        while True:
+            now = time.monotonic()
+            if not stopping and (exchange.answered or now >= deadline):
+                timed_out = not exchange.answered
+                stopping, deadline = True, now + _STOP_SECONDS
+                with contextlib.suppress(OSError):
+                    self._control.send(json.dumps({"stop": number}).encode())
+            elif now >= deadline:
+                return None, timed_out
+            ready = {descriptor for descriptor, _ in poller.poll(max(0.0, deadline - now) * 1000)}
+            exchange.pump()
+            for descriptor in ready - set(exchange.descriptors) - {self._control.fileno()} - ended:
+                poller.unregister(descriptor)
+                ended.add(descriptor)
+            if self._control.fileno() in ready:
+                message, _ = self._receive()
+                return (message if message.get("done") == number else None), timed_out
+
+    def kill(self) -> None:
+        """Kill everything in the sandbox and wait until it is dead. Idempotent."""
+        self.usable = False
+        self._control.close()
+        if self._zygote is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._zygote, signal.SIGKILL)
+            select.select([self._zygote], [], [])  # readable when the whole namespace has ended
+            os.close(self._zygote)
+            self._zygote = None
+        if self._monitor is not None:
+            self._monitor.kill()
+            self._monitor.wait()
+            self._monitor = None
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
+
+
+def _verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[AnswerStatus, str]:
+    """What a call is that gave no answer."""
+    if done is None:
+        return "crash", "the sandbox was lost during the call"
+    exceeded, status = done["exceeded"], done["status"]
+    if exceeded == "cpu" or (os.WIFSIGNALED(status) and cpu >= limits.cpu_seconds):
+        return "timeout", f"more than {limits.cpu_seconds:g} s of CPU time"
+    if exceeded == "memory":
+        return "memory", f"more than {limits.memory_bytes >> 20} MiB of memory over its processes"
+    if exceeded == "scratch":
+        return "memory", f"more than {limits.scratch_bytes >> 20} MiB of scratch"
+    if exceeded == "files":
+        return "memory", "too many files"
+    if os.WIFSIGNALED(status):
+        return "crash", f"the process died of {signal.Signals(os.WTERMSIG(status)).name}"
+    return "invalid", f"the process ended (exit code {os.waitstatus_to_exitcode(status)}) without an answer"
+
+
+def _require_confined(zygote: int) -> None:
+    """Check by the kernel's own account that the zygote is what was asked for; SandboxError otherwise."""
+    with open(f"/proc/{zygote}/status") as file:
+        status = {name: value.split() for name, _, value in (line.partition(":") for line in file)}
+    held = {name: value for name, value in status.items() if name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    sound = (
+        status["Uid"].count("0") == 0
+        and all(int(value[0], 16) == 0 for value in held.values())
+        and status["NoNewPrivs"] == ["1"]
+        and status["Seccomp"] == ["2"]
+        and status["NSpid"][-1] == "1"
+    )
+    if not sound:
+        raise SandboxError("the sandbox started without its protections", hint="use bubblewrap 0.8 or later")
