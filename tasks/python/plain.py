@@ -1,0 +1,128 @@
+"""Plain data across the sandbox's boundary, with arrays at any place in it. Runs on both sides; no engine.
+
+Coded, a value is None, bool, int, float or str as it is, a list of coded values, `{"dict": {name: coded}}`, or
+`{"array": name}` for an entry of the arrays that travel beside it. Tuples become lists.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["NotPlain", "decode", "encode"]
+
+#: Any array that numpy holds.
+NumpyArray: TypeAlias = "np.ndarray[Any, Any]"
+
+_MAX_DEPTH = 40
+_MAX_ITEMS = 2_000_000
+_INTEGERS = range(-(2**63), 2**64)
+_WIDER = {"b": "|b1", "u1": "|u1", "i": "<i8", "u": "<i8", "f2": "<f4", "f4": "<f4", "f8": "<f8"}
+
+
+class NotPlain(ValueError):
+    """A value that cannot cross: not plain, not finite, or too deep. The message names the place."""
+
+
+def encode(value: Any, arrays: dict[str, NumpyArray], where: str = "answer") -> Any:
+    """Code `value`; its numpy arrays go into `arrays` under new names.
+
+    Args:
+        value: None, bool, int, float, str, list, tuple, dict with str keys, numpy scalars and arrays, nested.
+        arrays: Receives the arrays.
+        where: What messages call the value.
+
+    Raises:
+        NotPlain: anything else, a number that is not finite, whole numbers beyond 64 bits, or nesting beyond 40.
+    """
+    return _Encoder(arrays).code(value, where, 0)
+
+
+class _Encoder:
+    def __init__(self, arrays: dict[str, NumpyArray]) -> None:
+        self._arrays = arrays
+        self._items = 0
+        # Without numpy loaded there is no numpy value, so nothing needs to load it.
+        self._numpy = sys.modules.get("numpy")
+
+    def code(self, value: Any, where: str, depth: int) -> Any:
+        self._items += 1
+        if depth > _MAX_DEPTH or self._items > _MAX_ITEMS:
+            raise NotPlain(f"{where}: nested too deep or too long (at most {_MAX_DEPTH} levels, {_MAX_ITEMS} items)")
+        if self._numpy is not None and isinstance(value, self._numpy.generic):
+            value = value.item()
+        kind = type(value)
+        if value is None or kind is bool or kind is str:
+            return value
+        if kind is int:
+            if value not in _INTEGERS:
+                raise NotPlain(f"{where} is a whole number beyond 64 bits")
+            return value
+        if kind is float:
+            if not math.isfinite(value):
+                raise NotPlain(f"{where} is {value}; every number must be finite")
+            return value
+        if kind is list or kind is tuple:
+            return [self.code(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+        if kind is dict:
+            return {
+                "dict": {
+                    self._key(key, where): self.code(item, f"{where}[{key!r}]", depth + 1)
+                    for key, item in value.items()
+                }
+            }
+        if self._numpy is not None and isinstance(value, self._numpy.ndarray):
+            return {"array": self._array(value, where)}
+        raise NotPlain(f"{where} is of type {kind.__name__}; give numbers, strings, lists, dicts or numpy arrays")
+
+    @staticmethod
+    def _key(key: Any, where: str) -> str:
+        if type(key) is not str:
+            raise NotPlain(f"{where} has the key {key!r}; the keys of a dict must be strings")
+        return key
+
+    def _array(self, value: NumpyArray, where: str) -> str:
+        assert self._numpy is not None
+        kind, size = value.dtype.kind, value.dtype.itemsize
+        target = None if (kind, size) == ("u", 8) else _WIDER.get(f"{kind}{size}") or _WIDER.get(kind)
+        if target is None:
+            raise NotPlain(f"{where} is an array of {value.dtype}; give one of floats, whole numbers or booleans")
+        if kind == "f" and not self._numpy.isfinite(value).all():
+            raise NotPlain(f"{where} is an array with nan or infinite entries; every number must be finite")
+        name = f"a{len(self._arrays)}"
+        self._arrays[name] = self._numpy.ascontiguousarray(value, dtype=target).reshape(value.shape)
+        return name
+
+
+def decode(coded: Any, arrays: dict[str, NumpyArray], where: str = "answer", depth: int = 0) -> Any:
+    """The value that `coded` stands for. Trusts nothing of it.
+
+    Raises:
+        NotPlain: not what `encode` gives, or an array in it is not finite.
+    """
+    if depth > _MAX_DEPTH:
+        raise NotPlain(f"{where}: nested too deep")
+    kind = type(coded)
+    if coded is None or kind in (bool, int, str) or (kind is float and math.isfinite(coded)):
+        return coded
+    if kind is list:
+        return [decode(item, arrays, f"{where}[{index}]", depth + 1) for index, item in enumerate(coded)]
+    if kind is dict and len(coded) == 1:
+        ((tag, content),) = coded.items()
+        if tag == "dict" and type(content) is dict:
+            return {key: decode(item, arrays, f"{where}[{key!r}]", depth + 1) for key, item in content.items()}
+        if tag == "array" and type(content) is str and content in arrays:
+            return _finite(arrays[content], where)
+    raise NotPlain(f"{where} is not coded plain data")
+
+
+def _finite(array: NumpyArray, where: str) -> NumpyArray:
+    import numpy as np
+
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise NotPlain(f"{where} is an array with nan or infinite entries; every number must be finite")
+    return array

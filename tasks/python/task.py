@@ -1,0 +1,287 @@
+"""`PythonTask`: the family for your own problem. You write the cases and the score; programs are plain Python.
+
+A case is handed to the program inside the sandbox, one case a call, each in a fresh process. What the program returns
+comes back as plain data, and `score` judges it out here, where the program cannot reach: expected answers never go in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import sys
+import traceback
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from discovery.errors import TaskError
+from discovery.model import JSON, Evidence, Program, Status, Verdict
+from discovery.randomness import stream
+from discovery.sandbox import Answer, Array, Harness, Limits
+from discovery.task import Context, Seed, Stage, Task, Verification
+from discovery.tasks.python.language import PythonLanguage
+from discovery.tasks.python.plain import NotPlain, decode, encode
+
+__all__ = ["Case", "Invalid", "Outcome", "PythonTask"]
+
+_SAMPLE_BYTES = 2048
+
+
+class Invalid(Exception):
+    """Raised by `PythonTask.score` for an answer that is not acceptable; the message says why, for people and
+    proposers."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One instance of the problem.
+
+    Attributes:
+        name: Short, unique among the cases of one call.
+        inputs: Keyword arguments of the program's function: plain data or numpy arrays.
+        hidden: What only `score` may know, such as the expected answer. It never enters the sandbox.
+    """
+
+    name: str
+    inputs: Mapping[str, Any]
+    hidden: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program did on one case: its score, or a failing status with a message.
+
+    Attributes:
+        case: The case's name.
+        status: As in a verdict.
+        score: At least the task's `worst`; exactly that for a failure.
+        message: What went wrong, or "".
+        answer: The coded answer with arrays as lists, when it is short; else None.
+        clock_limited: Whether a limit of time decided.
+    """
+
+    case: str
+    status: Status
+    score: float
+    message: str = ""
+    answer: JSON = None
+    clock_limited: bool = False
+
+
+class PythonTask(Task):
+    """Base of a task whose programs are plain Python. Subclass it in a folder's `task.py`; `task` is an instance.
+
+    A subclass gives `name`, `statement`, `entry`, `score_name`, `worst`, and the methods `cases` and `score`. Its seed
+    programs are the files `seeds/*.py` beside it.
+
+    Attributes:
+        entry: Name of the function that programs define; it gets a case's `inputs` as keyword arguments.
+        worst: Score of a case that fails. A lower score is raised to it, so no single case can sink the mean.
+        limits: Limits of one call, that is of one case.
+        preload: Packages that the sandbox imports once, before any program.
+        rounds: Number of fresh sets of cases on which `confirm` compares, 7 to 16.
+        alpha: Level that a confirmation must reach.
+    """
+
+    entry: ClassVar[str]
+    worst: ClassVar[float]
+    limits: ClassVar[Limits] = Limits(
+        wall_seconds=10.0, cpu_seconds=5.0, memory_bytes=512 << 20, processes=16, answer_bytes=4 << 20
+    )
+    preload: ClassVar[tuple[str, ...]] = ("numpy",)
+    rounds: ClassVar[int] = 12
+
+    def __init__(self) -> None:
+        _require(type(self))
+        self.language = PythonLanguage(self.entry)
+        self.stages = (Stage("cases", self.limits),)
+        self.slot_limits = self.limits
+        self.harness = Harness(
+            entry="discovery.tasks.python.harness",
+            modules=(
+                "discovery.tasks.python.harness",
+                "discovery.tasks.python.plain",
+                "discovery.tasks.python.source",
+            ),
+            preload=self.preload,
+        )
+        self.folder = _folder_of(type(self))
+        self.version = _version(self.folder)
+        self._generated: tuple[tuple[object, ...], Sequence[Case]] | None = None
+
+    @abstractmethod
+    def cases(self, rng: random.Random) -> Sequence[Case]:
+        """A fresh set of cases. Everything random must come from `rng`: equal states must give equal cases. For numpy,
+        take `numpy.random.default_rng(rng.getrandbits(64))`. A problem with one fixed instance returns that."""
+
+    @abstractmethod
+    def score(self, case: Case, answer: Any) -> float:
+        """Judge an answer to a case; higher is better. `answer` is untrusted plain data: finite numbers, strings,
+        lists, dicts and read-only arrays. Raises `Invalid` for one that is not acceptable."""
+
+    def held_out(self, rng: random.Random) -> Sequence[Case]:
+        """Cases of another kind than search ever sees, for `confirm`; none unless a subclass gives some."""
+        return ()
+
+    def seeds(self) -> Sequence[Seed]:
+        """The files `seeds/*.py` beside the task, in the order of their names. Raises TaskError when there is none."""
+        files = sorted((self.folder / "seeds").glob("*.py"))
+        if not files:
+            raise TaskError(
+                f"task {self.name!r} has no seed program: {self.folder / 'seeds'} holds no .py file",
+                hint=f"write one that defines {self.entry}(...), good or bad",
+            )
+        return [Seed(file.stem, file.read_text(encoding="utf-8")) for file in files]
+
+    def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
+        """Run the program on the cases of (seed, stage, replicate); the score is the mean over them.
+
+        A program has to work on every case: the first failure ends the evaluation and is the verdict.
+        """
+        cases = self.generate("search", ctx.seed, stage.name, replicate)
+        outcomes: list[Outcome] = []
+        for case in cases:
+            outcomes.append(self.run(program, case, ctx))
+            if outcomes[-1].status != "scored":
+                break
+        last = outcomes[-1]
+        scores = {case.name: self.worst for case in cases} | {outcome.case: outcome.score for outcome in outcomes}
+        if last.status != "scored":
+            return Verdict(last.status, cases=scores, message=last.message, clock_limited=last.clock_limited)
+        first = outcomes[0]
+        sample = {} if first.answer is None else {"sample": {"case": first.case, "answer": first.answer}}
+        return Verdict("scored", math.fsum(scores.values()) / len(scores), scores, evidence=sample)
+
+    def generate(self, kind: str, *labels: int | str) -> Sequence[Case]:
+        """The cases of the stream that `labels` name: `held_out` ones for kind `"held-out"`, else ordinary ones.
+
+        Raises:
+            TaskError: the task's own code raised, or gave cases that cannot be used.
+        """
+        if self._generated is not None and self._generated[0] == (kind, *labels):
+            return self._generated[1]
+        seed, *rest = labels
+        rng = stream(int(seed), kind, *rest)
+        maker = self.held_out if kind == "held-out" else self.cases
+        try:
+            cases = list(maker(rng))
+            for case in cases:
+                encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
+        except Exception as error:
+            raise TaskError(f"task {self.name!r}: {maker.__name__}() failed: {_told(error)}") from error
+        if len({case.name for case in cases}) < len(cases):
+            raise TaskError(f"task {self.name!r}: {maker.__name__}() gave two cases of one name; each must differ")
+        if not cases and kind != "held-out":
+            raise TaskError(f"task {self.name!r}: cases() gave no case; at least one is needed")
+        self._generated = ((kind, *labels), cases)
+        return cases
+
+    def run(self, program: Program, case: Case, ctx: Context) -> Outcome:
+        """Run the program on one case in the sandbox and judge what it returns, out here."""
+        arrays: dict[str, Any] = {}
+        inputs = encode(dict(case.inputs), arrays)
+        payload = {"source": program.source, "entry": self.entry, "inputs": inputs}
+        answer = ctx.slot.call(payload, {name: Array.of(values) for name, values in arrays.items()}, self.limits)
+        if answer.status != "ok":
+            message = f"case {case.name}: {_explained(answer, program.source)}"
+            status: Status = answer.status
+            return Outcome(case.name, status, self.worst, message, clock_limited=status == "timeout")
+        try:
+            return self._judge(case, answer)
+        except (Invalid, NotPlain) as error:
+            return Outcome(case.name, "invalid", self.worst, f"case {case.name}: {error}")
+
+    def _judge(self, case: Case, answer: Answer) -> Outcome:
+        if type(answer.value.get("invalid")) is str:
+            raise Invalid(answer.value["invalid"][:500])
+        arrays = {name: array.numpy() for name, array in answer.arrays.items()}
+        value = decode(answer.value.get("answer"), arrays)
+        if value is None:
+            raise Invalid(f"{self.entry} returned nothing (None)")
+        try:
+            score = float(self.score(case, value))
+        except Invalid:
+            raise
+        except Exception as error:
+            raise Invalid(f"score() could not judge this answer, it raised {_told(error)}") from error
+        if not math.isfinite(score):
+            raise Invalid(f"score() gave {score}, no finite number, for this answer")
+        return Outcome(case.name, "scored", max(score, self.worst), answer=_short(value))
+
+    def confirm(self, program: Program, ctx: Context) -> Evidence:
+        """Compare with the best seed program on fresh cases; see `confirmation.confirm`."""
+        from discovery.tasks.python.confirmation import confirm
+
+        return confirm(self, program, ctx)
+
+    def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
+        """`NAME.py`: the program as it is, under a header that says where it comes from, with a self-test."""
+        from discovery.tasks.python.export import module_text
+
+        return {f"{name}.py": module_text(self, program, name, provenance)}
+
+    def verify(self, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context) -> Verification:
+        """Judge the program again on the recorded cases, repeat the confirmation, and try it on new ones."""
+        from discovery.tasks.python.verification import verify
+
+        return verify(self, files, provenance, ctx)
+
+
+def _require(kind: type[PythonTask]) -> None:
+    for name, example in (
+        ("name", '"bin-packing"'),
+        ("statement", '"Pack the items ..."'),
+        ("entry", '"pack"'),
+        ("score_name", '"mean fill"'),
+        ("worst", "0.0"),
+    ):
+        if not hasattr(kind, name):
+            raise TaskError(f"{kind.__name__} lacks `{name}`", hint=f"for example: {name} = {example}")
+    if not 7 <= kind.rounds <= 16:
+        raise TaskError(f"{kind.__name__}.rounds must be 7 to 16; got {kind.rounds}")
+
+
+def _folder_of(kind: type[PythonTask]) -> Path:
+    """Where the module that defines `kind` lies; the current folder for one that no file defines."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return Path(file).resolve().parent if file else Path.cwd()
+
+
+def _version(folder: Path) -> str:
+    """A hash over the files right beside the task, but for hidden ones and pages: its code and its data."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".md", ".pyc"):
+            digest.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _explained(answer: Answer, source: str) -> str:
+    """What went wrong, with the candidate's line."""
+    text = answer.message or {"timeout": "it ran too long", "memory": "it used too much memory"}.get(answer.status, "")
+    text = text or f"it ended with {answer.status}"
+    if answer.error_type and answer.error_type not in text:
+        text = f"{answer.error_type}: {text}"
+    lines = source.splitlines()
+    if answer.error_line is None or not 1 <= answer.error_line <= len(lines):
+        return text
+    return f"{text}\n  line {answer.error_line}: {lines[answer.error_line - 1].strip()[:200]}"
+
+
+def _told(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _short(value: Any) -> JSON:
+    """`value` with arrays as lists, when its text is short; else None."""
+    try:
+        text = json.dumps(value, default=lambda array: array.tolist())
+    except (TypeError, ValueError):
+        return None
+    return json.loads(text) if len(text) <= _SAMPLE_BYTES else None
