@@ -52,7 +52,10 @@ class Toy(Task):
     score_name = "closeness"
     language = Numbers()
     stages = (Stage("coarse", seconds=0.001), Stage("fine", seconds=0.001))
-    harness = Harness(entry="discovery.tasks.python.harness", modules=("discovery.tasks.python.harness",))
+    harness = Harness(
+        entry="discovery.tasks.python.harness",
+        modules=("discovery.tasks.python.harness", "discovery.tasks.python.plain", "discovery.tasks.python.source"),
+    )
     slot_limits = Limits(wall_seconds=10)
     version = "1"
 
