@@ -1,4 +1,4 @@
-"""AdamW: Adam (Kingma and Ba 2014, arXiv 1412.6980); decay decoupled by the engine (Loshchilov and Hutter 2017, 1711.05101)."""
+"""AdamW: Adam (Kingma and Ba 2014, arXiv 1412.6980) with decoupled decay (Loshchilov and Hutter 2017, 1711.05101)."""
 
 HYPER = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
 
