@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -53,7 +53,7 @@ def _best(progress: Progress, score_name: str) -> Text:
 def _bar(done: int, total: int, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_row(ProgressBar(total=max(total, 1), completed=min(done, total), width=width), f"{done}/{total} judged")
-    return Group(grid)
+    return grid
 
 
 def _counts(progress: Progress) -> str:

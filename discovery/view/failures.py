@@ -1,0 +1,89 @@
+"""What goes wrong, by class and operator: the cheapest source of improvement."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rich.table import Table
+
+from discovery.model import JSON
+from discovery.store import Journal
+from discovery.view.text import one_line
+
+__all__ = ["failures", "failures_table"]
+
+_SCORED = ("scored", "proved")
+_EXAMPLE = 160
+
+
+class _Class(NamedTuple):
+    status: str
+    stage: str
+
+
+def failures(journal: Journal) -> dict[str, JSON]:
+    """Counts of outcomes by class (status and stage) and operator, repeats included.
+
+    Returns:
+        `operators`: operator to number of judged proposals; `classes`: one entry per failing class, the most frequent
+        first, with `status`, `stage`, `count`, `operators` (operator to count) and `message`, the commonest there.
+    """
+    operators = {row.proposal.index: row.proposal.operator for row in journal.proposals()}
+    judged: Counter[str] = Counter()
+    counts: dict[_Class, Counter[str]] = {}
+    messages: dict[_Class, Counter[str]] = {}
+    examples: dict[str, str] = {}
+    for outcome in journal.outcomes():
+        operator, verdict = operators[outcome.index], outcome.verdict
+        judged[operator] += 1
+        if verdict.status in _SCORED:
+            continue
+        kind = _Class(verdict.status, verdict.stage)
+        counts.setdefault(kind, Counter())[operator] += 1
+        pattern = _pattern(verdict.message)
+        messages.setdefault(kind, Counter())[pattern] += 1
+        examples.setdefault(pattern, verdict.message)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1].total(), item[0]))
+    return {
+        "operators": dict(sorted(judged.items())),
+        "classes": [
+            {
+                "status": kind.status,
+                "stage": kind.stage,
+                "count": count.total(),
+                "operators": dict(sorted(count.items())),
+                "message": examples[messages[kind].most_common(1)[0][0]],
+            }
+            for kind, count in ranked
+        ],
+    }
+
+
+def _pattern(message: str) -> str:
+    """Messages that differ in numbers, places and quoted names only are one."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.e+-]*", "_", one_line(message, _EXAMPLE))
+
+
+def failures_table(found: Mapping[str, JSON]) -> Table:
+    """The same for a terminal: a row per class, a column per operator, each `count (share of that operator)`."""
+    judged = found["operators"]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("class", no_wrap=True)
+    table.add_column("stage", no_wrap=True)
+    for operator in judged:
+        table.add_column(one_line(operator, 20), justify="right", no_wrap=True)
+    table.add_column("all", justify="right", no_wrap=True)
+    table.add_column("commonest message", overflow="ellipsis", no_wrap=True)
+    for entry in found["classes"]:
+        cells = [_cell(entry["operators"].get(operator, 0), total) for operator, total in judged.items()]
+        message = one_line(entry["message"], _EXAMPLE)
+        table.add_row(entry["status"], entry["stage"] or "language", *cells, str(entry["count"]), message)
+    table.add_row("judged", "", *(str(total) for total in judged.values()), str(sum(judged.values())), style="dim")
+    return table
+
+
+def _cell(count: int, total: int) -> str:
+    return f"{count} ({count / total:.0%})" if count else "-"
