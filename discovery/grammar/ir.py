@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
-__all__ = ["Arg", "Block", "Const", "Form", "Output", "Port", "Ref", "Span", "Statement"]
+__all__ = ["Arg", "Block", "Const", "Form", "Number", "Output", "Port", "Ref", "Span", "Statement"]
 
 Number: TypeAlias = float | Fraction
 
