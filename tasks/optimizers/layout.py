@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from discovery.grammar.ir import Block, Form, Output, Port, Ref
+from discovery.grammar.ir import Block, Form, Output, Port, Ref, Statement
+from discovery.grammar.liveness import needs
 from discovery.grammar.vocabulary import Vocabulary
 from discovery.tasks.optimizers.vocabulary import (
     INITIAL,
@@ -52,6 +53,14 @@ INIT, DIRECTION = "init", "u"
 MAX_TENSOR_STATES, MAX_SCALAR_STATES = 3, 4
 
 _UPDATE, _STATE = "update", "s_"
+
+
+#: Operations, types and the limit, without what makes a form a rule.
+_LANGUAGE = Vocabulary(
+    operations=tuple(primitive.operation for primitive in PRIMITIVES.values()),
+    types=TYPES,
+    max_statements=MAX_STATEMENTS,
+)
 
 
 def state_port(state: str) -> str:
@@ -98,7 +107,7 @@ def update_inputs(types: Mapping[str, str]) -> tuple[Port, ...]:
     return fixed + tuple(Port(state_port(name), type_) for name, type_ in types.items())
 
 
-def init_block(statements: tuple, outputs: tuple[Output, ...]) -> Block:  # type: ignore[type-arg]
+def init_block(statements: tuple[Statement, ...], outputs: tuple[Output, ...]) -> Block:
     """The block `init`."""
     return Block(INIT, (Port("shape", SHAPE),), statements, outputs)
 
@@ -138,7 +147,7 @@ def _valid(form: Form) -> str | None:
             return f"block `{block.name}` must take w, g, t and the states {', '.join(types)}"
         if tuple((output.label, output.type, output.carries) for output in block.outputs) != want:
             return f"block `{block.name}` must give u and the states {', '.join(types)}"
-    return _init_is_plain(init)
+    return _init_is_plain(init) or _looks_at_gradients(form)
 
 
 def _init_is_plain(init: Block) -> str | None:
@@ -149,10 +158,13 @@ def _init_is_plain(init: Block) -> str | None:
     return None
 
 
+def _looks_at_gradients(form: Form) -> str | None:
+    values = needs(form, _LANGUAGE).values
+    for block in update_blocks(form):
+        if "g" not in values[block.name]:
+            return f"the direction for {', '.join(kinds_of(block.name))} does not depend on the gradient g"
+    return None
+
+
 #: What the grammar may know of rules.
-VOCABULARY = Vocabulary(
-    operations=tuple(primitive.operation for primitive in PRIMITIVES.values()),
-    types=TYPES,
-    max_statements=MAX_STATEMENTS,
-    valid=_valid,
-)
+VOCABULARY = replace(_LANGUAGE, valid=_valid)
