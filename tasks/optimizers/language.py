@@ -104,7 +104,7 @@ def update(w, g, s, t, kind):
 
 def _description() -> str:
     lines = [
-        "A rule is a text in a small subset of Python. It is checked and interpreted, never executed. This one is Adam:",
+        "A rule is a text in a small subset of Python. It is checked and interpreted, not executed. This one is Adam:",
         "",
         "```python",
         *_EXAMPLE.rstrip().split("\n"),
@@ -115,13 +115,13 @@ def _description() -> str:
         "`full(shape, c)` (a tensor shaped like the weights) or as a number (a scalar). "
         f"At most {MAX_TENSOR_STATES} tensors and {MAX_SCALAR_STATES} scalars.",
         "- `update(w, g, s, t, kind)` gets weights, gradient, states (`s[\"name\"]`) and the step t = 1, 2, ...; it "
-        "returns the direction u, a tensor, and a dictionary with the new value of every state. The engine then applies "
+        "returns the direction u, a tensor, and a dictionary with the new value of every state. The engine then does "
         "`w <- w - lr * u - lr * decay * w`: learning rate, schedule, weight decay and clipping of gradients are its "
         "own, and a rule sees no loss, no data and no other tensor.",
         "- Statements are assignments `name = expression` and one `return` at the end. Expressions are numbers, names, "
         "states, `+ - * /`, unary `-`, `x ** 2`, `x ** 0.5`, other powers (which keep the sign of x), and calls of the "
         f"operations below, nested as you like. At most {MAX_STATEMENTS} operations.",
-        '- The only branch is on the kind of the parameter: `if kind == "matrix":` or `if kind in ("vector", "scalar"):`, '
+        '- The only branch is on the kind of parameter: `if kind == "matrix":` or `if kind in ("vector", "scalar"):`, '
         f"with `elif` and `else`. Kinds: {', '.join(KINDS)}.",
         "- A scalar is one number per parameter tensor. The matrix view of a tensor is its first dimension by all "
         "others; a vector is one column.",
