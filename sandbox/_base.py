@@ -130,7 +130,7 @@ class Answer:
     Attributes:
         status: `"ok"` (an answer in protocol; its content is still untrusted), `"error"` (the harness or the candidate
             raised), `"timeout"`, `"memory"`, `"crash"` (the process died), `"invalid"` (no answer, or out of protocol).
-        value: Plain data from the harness, strictly parsed: exact types, finite numbers, no duplicate keys; {} unless ok.
+        value: Plain data from the harness, strictly parsed: exact types, finite numbers, distinct keys; {} unless ok.
         arrays: Named arrays; {} unless ok.
         message: One line for people and proposers about what went wrong; "" when ok. Untrusted text, bounded.
         error_type: For `"error"`: the exception's class name.

@@ -1,7 +1,7 @@
 """The default backend on Linux: a warm process in namespaces made by bubblewrap.
 
-From the owner outwards in: owner -> `launch.py` (drops privileges) which becomes bwrap (monitor) -> the zygote, pid 1 of
-the sandbox -> one candidate at a time. The zygote dies with the monitor and the monitor with the owner (parent-death
+From outside in: the owner; `launch.py`, which drops privileges and becomes bwrap, the monitor; the zygote, pid 1 of
+the sandbox; one candidate at a time. The zygote dies with the monitor and the monitor with the owner (parent-death
 signals), and the zygote also ends at end of file on its control socket; the kernel then kills all the namespace. The
 parent-death signal follows the *thread* that opened the slot, so that thread has to live as long as the slot.
 

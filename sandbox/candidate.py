@@ -110,9 +110,8 @@ def _encoded_result(
             raise ProtocolError(f"call must return a pair (dict, dict of arrays); got {type(result).__name__}")
         value, outputs = result
         if type(value) is not dict or type(outputs) is not dict:
-            raise ProtocolError(
-                f"call must return a pair (dict, dict of arrays); got ({type(value).__name__}, {type(outputs).__name__})"
-            )
+            kinds = f"({type(value).__name__}, {type(outputs).__name__})"
+            raise ProtocolError(f"call must return a pair (dict, dict of arrays); got {kinds}")
         return protocol.encode_frame(nonce, "ok", value, [_declare(name, array) for name, array in outputs.items()])
     except BaseException as error:
         gc.collect()  # room for the report after a MemoryError

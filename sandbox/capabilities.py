@@ -97,7 +97,7 @@ def _remedy(said: str) -> str:
         return "bubblewrap 0.8 or later is needed: apt-get install --only-upgrade bubblewrap"
     if "namespace" in said or "uid map" in said or "Operation not permitted" in said:
         return (
-            "user namespaces are switched off: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000"
-            " (Ubuntu 24.04 and later also: kernel.apparmor_restrict_unprivileged_userns=0)"
+            "user namespaces are switched off: sysctl -w user.max_user_namespaces=10000, on Debian also"
+            " kernel.unprivileged_userns_clone=1, on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0"
         )
     return "`discovery doctor` tells what is missing"

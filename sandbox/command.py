@@ -18,13 +18,14 @@ from .launch import STAGE, UNPRIVILEGED
 from .mounts import Bind, Hide, View
 from .seccomp import compiled_filter
 
-__all__ = ["FOLDERS", "launch_probe", "launch_zygote"]
+__all__ = ["ENVIRONMENT", "FOLDERS", "launch_probe", "launch_zygote"]
 
 _SCRATCH, _SHM, _CODE = "/scratch", "/dev/shm", "/code"
 #: Writable folders of the sandbox and their modes.
 FOLDERS = {_SCRATCH: 0o700, _SHM: 0o700}
 
-_ENVIRONMENT = {
+#: All that a candidate's environment holds.
+ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": _SCRATCH,
     "TMPDIR": _SCRATCH,
@@ -43,7 +44,7 @@ def launch_zygote(
 ) -> subprocess.Popen[bytes]:
     """Start a sandbox whose pid 1 is a zygote that reads `control`; what it says while it boots goes to `log`."""
     command = [sys.executable, "-s", "-P", "-B", "-m", f"{sources.RUNTIME_PACKAGE}.zygote"]
-    return _launch(command, control, log, limits, files, view)
+    return _launch(command, control.fileno(), log, limits, files, view)
 
 
 def launch_probe(log: int, view: View) -> subprocess.Popen[bytes]:
@@ -53,7 +54,7 @@ def launch_probe(log: int, view: View) -> subprocess.Popen[bytes]:
 
 def _launch(
     command: list[str],
-    stdin: socket.socket | int,
+    stdin: int,
     log: int,
     limits: Limits,
     files: Mapping[str, bytes],
@@ -94,7 +95,7 @@ def _launch(
 
 def _isolation() -> list[str]:
     identity = ["--uid", str(UNPRIVILEGED), "--gid", str(UNPRIVILEGED), "--hostname", "sandbox"]
-    environment = [part for name, value in _ENVIRONMENT.items() for part in ("--setenv", name, value)]
+    environment = [part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)]
     return [
         *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"),
         *("--cap-drop", "ALL"),

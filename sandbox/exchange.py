@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import select
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -17,9 +18,10 @@ from ._base import Answer, AnswerStatus, Array, Limits
 from .candidate import Channels
 from .protocol import Declared, Frame, ProtocolError
 
-__all__ = ["Exchange", "escape_controls", "one_line"]
+__all__ = ["Exchange", "escape_controls", "one_line", "readable"]
 
 _PIPE_BYTES = 1 << 20
+_PAGE_BYTES = 1 << 12
 _READ_BYTES = 1 << 18
 #: What an error report may need, however small the answer is to be.
 _REPORT_BYTES = 1 << 16
@@ -36,8 +38,8 @@ _ANSWER_STATUSES: dict[str, AnswerStatus] = {
 class Exchange:
     """One call: the request in a sealed file, an answer pipe and two log pipes.
 
-    Hand `channels` to the process that runs the candidate, then `started()`; poll `descriptors` and `pump()`; after
-    everything that could write is dead, `finish()`. A context manager that closes every descriptor.
+    Hand `channels` to the process that runs the candidate, then `started()`; `wait`; after everything that could write
+    is dead, `finish()` and take the `answer`. A context manager that closes every descriptor.
 
     Raises:
         ProtocolError: `payload` is not plain data, or an array is not as declared.
@@ -85,8 +87,7 @@ class Exchange:
             self._close(descriptor)
 
     @property
-    def descriptors(self) -> list[int]:
-        """Pipes that have not ended."""
+    def _descriptors(self) -> list[int]:
         return [part.descriptor for part in (self._answer, *self._logs) if not part.ended]
 
     @property
@@ -94,20 +95,34 @@ class Exchange:
         """Whether a first answer is complete, or cannot be one any more; nothing later counts."""
         return self._answer.settled
 
-    def pump(self) -> None:
-        """Read what is there, without waiting."""
-        for part in (self._answer, *self._logs):
-            part.pump()
+    def wait(self, end: int, deadline: float, *, until_answer: bool) -> bool:
+        """Read until the descriptor `end` is readable (True), or (False) until the monotonic clock reaches `deadline`
+        or, with `until_answer`, the answer has settled."""
+        while not (until_answer and self.answered):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            ready = readable([end, *self._descriptors], left)
+            self._pump()
+            if end in ready:
+                return True
+        return False
 
     def finish(self) -> None:
-        """Read what the dead left behind."""
-        while self.descriptors and select.select(self.descriptors, [], [], 0)[0]:
-            self.pump()
+        """Read what the dead left behind: no more than fits in the pipes."""
+        for _ in range(_PIPE_BYTES // _PAGE_BYTES):
+            if not self._descriptors or not readable(self._descriptors, 0.0):
+                return
+            self._pump()
+
+    def _pump(self) -> None:
+        for part in (self._answer, *self._logs):
+            part.pump()
 
     def answer(self, fallback: tuple[AnswerStatus, str], **measured: Any) -> Answer:
         """The answer that came, or else one of `fallback`, (status, message)."""
         stdout, stderr = (log.text() for log in self._logs)
-        logs = {
+        logs: dict[str, Any] = {
             "stdout": stdout,
             "stderr": stderr,
             "truncated": any(log.truncated for log in self._logs),
@@ -155,6 +170,14 @@ def _from_frame(frame: Frame, rest: dict[str, Any]) -> Answer:
         error_line=line if status == "error" and type(line) is int and line > 0 else None,
         **rest,
     )
+
+
+def readable(descriptors: list[int], seconds: float) -> set[int]:
+    """Which of `descriptors` can be read or have ended, waiting for the first at most `seconds`."""
+    poller = select.poll()
+    for descriptor in descriptors:
+        poller.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poller.poll(seconds * 1000)}
 
 
 class _Pipe:

@@ -1,7 +1,7 @@
 """The layer that a process puts on itself before it touches a candidate: no new privileges, Landlock, rlimits.
 
-It stacks on whatever surrounds it (namespaces, a container) and runs inside the sandbox, so it needs the standard library
-only; the three Landlock calls go through ctypes because no released package offers signal scoping.
+It stacks on whatever surrounds it (namespaces, a container) and runs inside the sandbox, so it needs the standard
+library only; the Landlock calls go through ctypes because no released package offers signal scoping.
 """
 
 from __future__ import annotations
@@ -98,25 +98,26 @@ def restrict_self() -> None:
         os.close(ruleset)
 
 
-def limit_resources(limits: Limits, *, mapped_bytes: int, processes: int) -> None:
+def limit_resources(limits: Limits, *, mapped_bytes: int, processes: int | None) -> None:
     """Bound this process and its descendants, each on its own, irrevocably.
 
     Args:
         limits: What the call may use.
         mapped_bytes: Address space already mapped by the warm process.
-        processes: Processes and threads that this user may have in its namespace.
+        processes: Processes and threads that this user may have in its namespace; None where it has none of its own.
     """
-    seconds = max(1, math.ceil(limits.cpu_seconds))
-    for which, bound in (
-        (resource.RLIMIT_CORE, 1),  # 0 would still start a core handler behind a pipe; 1 stops both
-        (resource.RLIMIT_AS, mapped_bytes + limits.memory_bytes),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_NPROC, processes),
-        (resource.RLIMIT_FSIZE, limits.scratch_bytes),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ):
+    bounds = {
+        resource.RLIMIT_CORE: 1,  # 0 would still start a core handler behind a pipe; 1 stops both
+        resource.RLIMIT_AS: mapped_bytes + limits.memory_bytes,
+        resource.RLIMIT_CPU: max(1, math.ceil(limits.cpu_seconds)),
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_FSIZE: limits.scratch_bytes,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if processes is not None:
+        bounds[resource.RLIMIT_NPROC] = processes
+    for which, bound in bounds.items():
         soft, hard = resource.getrlimit(which)
         if hard != resource.RLIM_INFINITY:
             bound = min(bound, hard)

@@ -1,11 +1,12 @@
 """A tiny process between the owner of a slot and bubblewrap: `launch.py OWNER_PID SOURCES COMMAND...`
 
-It exists because what it does must happen after a fork, and the owner may have threads: it ties its life to the owner's
-and gives up all privileges before bubblewrap runs, for a bubblewrap started by root leaves `/proc/sys` writable as root.
+It exists because what it does must happen after a fork, and the owner may have threads: it ties its life to the
+owner's and gives up all privileges before bubblewrap runs, for a bubblewrap started by root leaves `/proc/sys` writable
+as root.
 
-Started as root, it first binds each of SOURCES (a JSON list of paths) to `/mnt/0`, `/mnt/1`, ... in a mount namespace of
-its own, so that the unprivileged user can reach an interpreter below a private home. That stage is a tmpfs which vanishes
-with the namespace; nothing appears on the host. Started by anyone else it needs no stage and no privilege.
+Started as root, it first binds each of SOURCES (a JSON list of paths) to `/mnt/0`, `/mnt/1`, ... in a mount namespace
+of its own, so that the unprivileged user can reach an interpreter below a private home. That stage is a tmpfs, which
+goes with the namespace; nothing appears on the host. Started by anyone else it needs no stage and no privilege.
 
 It is run as a script, in isolated mode, and imports the standard library only.
 """

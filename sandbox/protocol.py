@@ -1,7 +1,7 @@
 """Frames between the host and a candidate, read as if the other side were hostile.
 
-One frame each way and call. A frame is a fixed header, a strict JSON document, and raw little-endian arrays whose names,
-types and shapes the document declares::
+One frame each way and call. A frame is a fixed header, a strict JSON document, and raw little-endian arrays whose
+names, types and shapes the document declares::
 
     magic 4s | nonce 16s | document length u32 | data length u64 | document | padding | array | padding | array ...
 
@@ -248,7 +248,7 @@ def _constant(text: str) -> NoReturn:
 
 
 def check_plain(value: object) -> None:
-    """Check that `value` is a mapping of plain data: dict, list, str, int, float, bool and None, of exactly these types.
+    """Check that `value` is a mapping of plain data: dict, list, str, int, float, bool, None, of exactly these types.
 
     Raises:
         ProtocolError: it is not; the message has the path of the first offender.
@@ -293,4 +293,5 @@ def _check_scalar(item: object, path: str) -> None:
         except UnicodeEncodeError:
             raise ProtocolError(f"{path} must be valid text; it holds a lone surrogate") from None
     else:
-        raise ProtocolError(f"{path} must be plain data (dict, list, str, int, float, bool, None); got {kind.__name__}")
+        known = "dict, list, str, int, float, bool, None"
+        raise ProtocolError(f"{path} must be plain data ({known}); got {kind.__name__}")

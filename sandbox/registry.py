@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ._base import Sandbox, SandboxError
 from .bubblewrap import Bubblewrap
+from .unsafe import Unsafe
 
 __all__ = ["open_sandbox", "sandbox_names"]
 
-_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap,)}
+_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap, Unsafe)}
 
 
 def sandbox_names() -> tuple[str, ...]:

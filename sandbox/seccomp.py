@@ -1,9 +1,10 @@
 """The system-call filter of a candidate: built on the host by libseccomp, loaded by bubblewrap.
 
 A deny list on top of namespaces and missing capabilities. It takes away what reaches beyond the sandbox or past its
-limits: other processes' memory and scheduling, kernel interfaces with a history, new namespaces and mounts, every socket
-family but local ones, and what outlives a process or escapes its memory limits (System V IPC, message queues, memfd).
-System calls younger than the list do not exist for the candidate.
+limits: other processes' memory and scheduling, kernel interfaces with a history, new namespaces and mounts, every
+socket family but local ones, and what outlives a process or escapes its memory limits (System V IPC, message queues,
+memfd).
+For the candidate, system calls younger than the list do not exist.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from ._base import SandboxError
 
 __all__ = ["compiled_filter"]
 
-_DENIED = """
-    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise process_mrelease
-    bpf perf_event_open keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register userfaultfd
-    unshare setns mount umount umount2 pivot_root chroot mount_setattr move_mount open_tree fsopen fsconfig fsmount fspick
-    init_module finit_module delete_module create_module kexec_load kexec_file_load reboot swapon swapoff acct
-    clock_settime clock_adjtime adjtimex settimeofday stime syslog sethostname setdomainname vhangup iopl ioperm modify_ldt
-    quotactl quotactl_fd open_by_handle_at name_to_handle_at fanotify_init fanotify_mark lookup_dcookie nfsservctl uselib
-    shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl ipc
-    mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr memfd_create memfd_secret
-    setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set migrate_pages move_pages personality
-""".split()
+_DENIED = (
+    "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise process_mrelease",
+    "bpf perf_event_open keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register userfaultfd",
+    "unshare setns mount umount umount2 pivot_root chroot mount_setattr move_mount open_tree fsopen fsconfig fsmount",
+    "fspick init_module finit_module delete_module create_module kexec_load kexec_file_load reboot swapon swapoff acct",
+    "clock_settime clock_adjtime adjtimex settimeofday stime syslog sethostname setdomainname vhangup iopl ioperm",
+    "modify_ldt quotactl quotactl_fd open_by_handle_at name_to_handle_at fanotify_init fanotify_mark",
+    "lookup_dcookie nfsservctl uselib personality shmget shmat shmctl shmdt semget semop semtimedop semctl",
+    "msgget msgsnd msgrcv msgctl ipc mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
+    "memfd_create memfd_secret setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set migrate_pages move_pages",
+)
 
 #: CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NAMESPACE_FLAGS = (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
@@ -57,7 +58,7 @@ def compiled_filter() -> bytes:
         ) from error
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     refuse = pyseccomp.ERRNO(errno.EPERM)
-    for name in _DENIED:
+    for name in " ".join(_DENIED).split():
         _add(pyseccomp, rules, refuse, name)
     for flag in _NAMESPACE_FLAGS:
         _add(pyseccomp, rules, refuse, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, flag, flag))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import struct
@@ -15,15 +14,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._base import Answer, AnswerStatus, Harness, Limits, SandboxError
-from .exchange import Exchange, one_line
+from .exchange import Exchange, one_line, readable
 from .limits import to_plain
 from .zygote import MESSAGE_BYTES
 
-__all__ = ["Warm"]
+__all__ = ["Warm", "not_loaded", "time_out", "verdict"]
 
 _START_SECONDS = 120.0
 #: From "stop" to the whole tree dead; beyond it the sandbox itself is killed.
 _STOP_SECONDS = 0.5
+_KILL_SECONDS = 30.0
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -65,17 +65,14 @@ class Warm:
         boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders)}
         with contextlib.suppress(OSError):  # its end shows below, with the reason
             self._control.send(json.dumps(boot).encode())
-        if not select.select([self._control], [], [], _START_SECONDS)[0]:
+        if not readable([self._control.fileno()], _START_SECONDS):
             raise SandboxError(
                 f"the sandbox did not start within {_START_SECONDS:.0f} s",
                 hint="try again when the machine is less loaded",
             )
         message, zygote = self._receive()
         if "failed" in message:
-            raise SandboxError(
-                f"the harness cannot be loaded in the sandbox: {one_line(str(message['failed']))}",
-                hint="its modules must be named in Harness, its packages installed in this environment",
-            )
+            raise not_loaded(message)
         if message.get("ready") is not True or zygote is None:
             raise SandboxError(
                 f"the sandbox did not start: {self._boot_log()}", hint="`discovery doctor` tells what is missing"
@@ -107,46 +104,27 @@ class Warm:
         except OSError:
             self.usable = False
         exchange.started()
-        done, timed_out = self._exchange_until_done(number, exchange, begin + limits.wall_seconds)
+        done, timed_out = self._until_done(number, exchange, begin + limits.wall_seconds)
         wall = time.monotonic() - begin
         if done is None:
             self.kill()
         exchange.finish()
         self.usable = done is not None and done["clean"]
         cpu = 0.0 if done is None else float(done["cpu"])
-        if timed_out:
-            verdict: tuple[AnswerStatus, str] = "timeout", f"no answer within {limits.wall_seconds:g} s"
-        else:
-            verdict = _verdict(done, cpu, limits)
+        fallback = time_out(limits) if timed_out else verdict(done, cpu, limits)
         clock = timed_out and not exchange.answered
-        return exchange.answer(verdict, clock_limited=clock, wall_seconds=wall, cpu_seconds=cpu)
+        return exchange.answer(fallback, clock_limited=clock, wall_seconds=wall, cpu_seconds=cpu)
 
-    def _exchange_until_done(
-        self, number: int, exchange: Exchange, deadline: float
-    ) -> tuple[dict[str, Any] | None, bool]:
-        """Pump until the zygote reports the end: its report (None if it is lost or late), and whether time ran out."""
-        timed_out = stopping = False
-        poller = select.poll()
-        for descriptor in (self._control.fileno(), *exchange.descriptors):
-            poller.register(descriptor, select.POLLIN)
-        ended: set[int] = set()
-        while True:
-            now = time.monotonic()
-            if not stopping and (exchange.answered or now >= deadline):
-                timed_out = not exchange.answered
-                stopping, deadline = True, now + _STOP_SECONDS
-                with contextlib.suppress(OSError):
-                    self._control.send(json.dumps({"stop": number}).encode())
-            elif now >= deadline:
-                return None, timed_out
-            ready = {descriptor for descriptor, _ in poller.poll(max(0.0, deadline - now) * 1000)}
-            exchange.pump()
-            for descriptor in ready - set(exchange.descriptors) - {self._control.fileno()} - ended:
-                poller.unregister(descriptor)
-                ended.add(descriptor)
-            if self._control.fileno() in ready:
-                message, _ = self._receive()
-                return (message if message.get("done") == number else None), timed_out
+    def _until_done(self, number: int, exchange: Exchange, deadline: float) -> tuple[dict[str, Any] | None, bool]:
+        """Read until the zygote reports the end: its report (None if it is lost or late), and whether time ran out."""
+        ended = exchange.wait(self._control.fileno(), deadline, until_answer=True)
+        timed_out = not ended and not exchange.answered
+        if not ended:
+            with contextlib.suppress(OSError):
+                self._control.send(json.dumps({"stop": number}).encode())
+            ended = exchange.wait(self._control.fileno(), time.monotonic() + _STOP_SECONDS, until_answer=False)
+        message = self._receive()[0] if ended else {}
+        return (message if message.get("done") == number else None), timed_out
 
     def kill(self) -> None:
         """Kill everything in the sandbox and wait until it is dead. Idempotent."""
@@ -155,9 +133,13 @@ class Warm:
         if self._zygote is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._zygote, signal.SIGKILL)
-            select.select([self._zygote], [], [])  # readable when the whole namespace has ended
+            dead = readable([self._zygote], _KILL_SECONDS)  # when the whole namespace has ended, not before
             os.close(self._zygote)
             self._zygote = None
+            if not dead:
+                raise SandboxError(
+                    "a killed sandbox does not end", hint="look for processes in state D: ps -eo pid,stat"
+                )
         if self._monitor is not None:
             self._monitor.kill()
             self._monitor.wait()
@@ -167,8 +149,21 @@ class Warm:
             self._log = -1
 
 
-def _verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[AnswerStatus, str]:
-    """What a call is that gave no answer."""
+def not_loaded(message: Mapping[str, Any]) -> SandboxError:
+    """The error for a boot message that says `"failed"`."""
+    return SandboxError(
+        f"the harness cannot be loaded in the sandbox: {one_line(str(message['failed']))}",
+        hint="its modules must be named in Harness, its packages installed in this environment",
+    )
+
+
+def time_out(limits: Limits) -> tuple[AnswerStatus, str]:
+    """What a call is that gave no answer in time."""
+    return "timeout", f"no answer within {limits.wall_seconds:g} s"
+
+
+def verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[AnswerStatus, str]:
+    """What a call is that gave no answer, from the report of its end."""
     if done is None:
         return "crash", "the sandbox was lost during the call"
     exceeded, status = done["exceeded"], done["status"]

@@ -1,12 +1,13 @@
 """What the warm process observes of a running call, and how it leaves nothing of it behind. Runs inside the sandbox.
 
 rlimits bound each process; the totals over the tree have no rlimit. The warm process, which a candidate can neither
-signal nor inspect, samples them: memory, CPU time, and what the tmpfs mounts hold. A sample is a best effort: between two
-of them a tree can overshoot.
+signal nor inspect, samples them: memory, CPU time, and what the tmpfs mounts hold. Sampling is a best effort: between
+two samples a tree can overshoot.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -102,10 +103,8 @@ def kill_everything() -> Iterator[tuple[int, int, float]]:
     The caller is pid 1 there, so it inherits every orphan; the kernel signals all of them in one step, and a fork under
     way at that moment is aborted.
     """
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     while True:
         try:
             pid, status, usage = os.wait4(-1, 0)

@@ -1,8 +1,8 @@
 """The warm process of a slot: imports once, forks per call. Pid 1 of the sandbox's own pid namespace.
 
 As pid 1 it takes no signal from inside (not even SIGKILL), inherits every orphan, and takes the whole namespace with it
-when it ends. Its stdin is the control socket, a datagram-preserving pair whose other end the owner of the slot holds: end
-of file there means that the owner is gone. Messages are JSON objects::
+when it ends. Its stdin is the control socket, whose other end the owner of the slot holds: end of file there means that
+the owner is gone. Messages are JSON objects::
 
     owner -> zygote   {"entry", "preload", "folders"}                       once
     zygote -> owner   {"ready": true, "landlock": abi} | {"failed": text}   once
@@ -10,7 +10,7 @@ of file there means that the owner is gone. Messages are JSON objects::
     owner -> zygote   {"stop": n}                                           at any time; the call ends now
     zygote -> owner   {"done": n, "status": wait status, "cpu": seconds, "exceeded": name | null, "clean": bool}
 
-A call's input and answer never pass through here. Runs inside the sandbox: standard library, and what the harness names.
+A call's input and answer never pass through here. Runs inside the sandbox: standard library, and what a harness names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ._base import Limits
 from .candidate import Channels, answer_call, single_thread
 from .limits import from_plain
 
-__all__ = ["MESSAGE_BYTES", "main"]
+__all__ = ["MESSAGE_BYTES", "import_entry", "main"]
 
 #: Longest control message.
 MESSAGE_BYTES = 1 << 16
@@ -47,7 +47,7 @@ def main() -> NoReturn:
     control = socket.socket(fileno=0)
     boot = json.loads(control.recv(MESSAGE_BYTES))
     try:
-        call = _import(boot["entry"], boot["preload"])
+        call = import_entry(boot["entry"], boot["preload"])
         gc.collect()
         gc.freeze()
         _rehearse()
@@ -63,7 +63,12 @@ def main() -> NoReturn:
         _serve(control, call, boot["folders"])
 
 
-def _import(entry: str, preload: list[str]) -> Callable[..., Any]:
+def import_entry(entry: str, preload: list[str]) -> Callable[..., Any]:
+    """Import what the harness names and return its `call`; afterwards this process still has one thread.
+
+    Raises:
+        Exception: whatever an import raises; RuntimeError if it started threads.
+    """
     for name in preload:
         importlib.import_module(name)
     if "numpy" in sys.modules:
