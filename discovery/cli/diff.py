@@ -44,7 +44,8 @@ def command(
     elif diff:
         show(diff_view(diff))
     else:
-        print("the two sources are equal", file=sys.stderr)
+        but = "" if old["source"] == new["source"] else " but for line ends"
+        print(f"the two sources are equal{but}", file=sys.stderr)
 
 
 def _program(spec: str, out: Path | None) -> dict[str, JSON]:

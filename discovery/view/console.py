@@ -21,10 +21,17 @@ def show(*parts: RenderableType) -> None:
     """Print each part. NO_COLOR and TERM=dumb are honoured; what the encoding lacks is replaced."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    if sys.stdout.isatty():
+        console = Console(highlight=False, markup=False, emoji=False)
+        for part in parts:
+            console.print(part)
+        return
+    width = None if "COLUMNS" in os.environ else _PIPE_WIDTH
     console = Console(width=width, highlight=False, markup=False, emoji=False)
-    for part in parts:
-        console.print(part)
+    with console.capture() as text:
+        for part in parts:
+            console.print(part)
+    print("\n".join(line.rstrip() for line in text.get().rstrip().split("\n")))
 
 
 def print_json(verb: str, data: Mapping[str, JSON]) -> None:

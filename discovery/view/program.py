@@ -63,7 +63,9 @@ def program_view(data: Mapping[str, JSON]) -> list[RenderableType]:
     for place, (name, value) in enumerate(data["evidence"].items()):
         grid.add_row("evidence" if place == 0 else "", f"{one_line(name, 40)}: {_value(value)}")
     _confirmation(grid, data["confirmation"])
-    code = Syntax(printable(data["source"]), "python", line_numbers=True, background_color="default", word_wrap=True)
+    code = Syntax(
+        printable(data["source"].rstrip("\n")), "python", line_numbers=True, background_color="default", word_wrap=True
+    )
     return [grid, Text(), code, Text(), _verdicts(data["verdicts"])]
 
 

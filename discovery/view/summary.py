@@ -89,7 +89,6 @@ def run_summary(journal: Journal) -> dict[str, JSON]:
     notes = journal.notes("confirmation")
     return {
         **_head(journal),
-        "run": journal.meta.name,
         "sandbox": journal.meta.sandbox.get("backend"),
         "config": journal.meta.config,
         "versions": journal.meta.versions,
