@@ -85,6 +85,7 @@ class _Graft:
     def __init__(self, first: Checked, second: Checked, vocabulary: Vocabulary, rng: random.Random) -> None:
         self.second, self.vocabulary, self.rng = second.form, vocabulary, rng
         self.constants: dict[str, Number] = dict(first.form.constants)
+        self.first_carried = carried_labels(first.form)
         self.drafts = {
             block.name: _Draft(block.name, list(block.inputs), list(block.statements), list(block.outputs))
             for block in first.form.blocks
@@ -179,7 +180,11 @@ class _Graft:
     def choose(self, label: str, port: Port, draft: _Draft) -> None:
         """Which carried value stands for `label` here: one of the first form's, or a copy."""
         types = {each.name: each.type for each in draft.inputs}
-        alike = [output.label for output in draft.outputs if output.carries and types[output.carries] == port.type]
+        alike = [
+            output.label
+            for output in draft.outputs
+            if output.label in self.first_carried and output.carries and types[output.carries] == port.type
+        ]
         if alike and self.rng.random() < _REUSE:
             self.labels[label] = label if label in alike and self.rng.random() < _REUSE else self.rng.choice(alike)
             return
