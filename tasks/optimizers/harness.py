@@ -1,9 +1,10 @@
 """What runs inside the sandbox: trains many lanes at once under a rule, and records a rule's behaviour.
 
-`call` is a pure function of its inputs, deterministic and single-threaded. It has three modes:
+`call` is a pure function of its inputs, deterministic and single-threaded. It has four modes:
 
 - `"train"`: complete schedules for all lanes, returns final weights and nothing else. The losses that count are
   computed by the evaluator, from these weights, on data that are never sent in.
+- `"scale"`: the size of a rule's first directions, a hint where to search for its learning rate.
 - `"trace"`: updates of rules on fixed gradient traces, in float64 (see `discovery.tasks.optimizers.fingerprint`).
 - `"module"`: trains one lane with an exported `torch.optim.Optimizer` class and autograd, for `verify`.
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +36,8 @@ __all__ = ["LANES_AT_ONCE", "UpdateRule", "call", "schedule", "train"]
 LANES_AT_ONCE = 20
 #: A lane whose updates are all zero over this many first steps is dead.
 IDLE_STEPS = 10
+#: Steps over which a rule's own scale is measured.
+SCALE_STEPS = 10
 _CHECK_EVERY = 64
 
 
@@ -72,12 +76,14 @@ def _dispatch(
     if mode == "train":
         weights, steps = train(_rule(payload["source"]), payload, arrays)
         return {"steps": steps}, {"weights": weights}
+    if mode == "scale":
+        return {"rms": scale(_rule(payload["source"]), payload, arrays)}, {}
     if mode == "trace":
         traces = {f"u{i}": trace(_rule(source), arrays) for i, source in enumerate(payload["sources"])}
         return {}, traces
     if mode == "module":
         return {}, {"weights": train_module(payload["source"], payload, arrays)}
-    raise ValueError(f"mode must be train, trace or module; got {mode!r}")
+    raise ValueError(f"mode must be train, scale, trace or module; got {mode!r}")
 
 
 def _rule(source: str) -> UpdateRule:
@@ -114,11 +120,7 @@ def train(
         Final weights (lanes, P); a lane that died (non-finite weights, or no update other than zero in the first steps)
         is NaN throughout. And the number of lane-steps done: fewer than lanes x steps when every lane of a group died.
     """
-    dtype = getattr(torch, payload["dtype"])
-    data = {
-        name: torch.from_numpy(np.array(values)).to(dtype if values.dtype.kind == "f" else torch.int64)
-        for name, values in arrays.items()
-    }
+    data = _tensors(payload, arrays)
     groups = [payload["lanes"][i : i + LANES_AT_ONCE] for i in range(0, len(payload["lanes"]), LANES_AT_ONCE)]
     finals, done = [], 0
     for lanes in groups:
@@ -126,6 +128,31 @@ def train(
         finals.append(weights)
         done += steps * len(lanes)
     return torch.cat(finals).numpy(), done
+
+
+def scale(rule: UpdateRule, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> float:
+    """Root mean square of the directions of the first steps with the weights left as they are; 0 if not finite.
+
+    Takes what `train` takes, and looks at the first seed only.
+    """
+    data = _tensors(payload, arrays)
+    w, order = data["init"][:1].clone(), data["order"][:SCALE_STEPS, 0]
+    g = torch.zeros_like(w)
+    model = bind(payload["model"], w, g, data, order.shape[1])
+    step = _stepper(rule, model, w, g)
+    total = 0.0
+    for t, rows in enumerate(order, start=1):
+        model.gradient(rows)
+        total += float(step(t).double().square().mean())
+    return math.sqrt(total / len(order)) if math.isfinite(total) else 0.0
+
+
+def _tensors(payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
+    dtype = getattr(torch, payload["dtype"])
+    return {
+        name: torch.from_numpy(np.array(values)).to(dtype if values.dtype.kind == "f" else torch.int64)
+        for name, values in arrays.items()
+    }
 
 
 def _train_group(
@@ -224,7 +251,7 @@ def train_module(
     namespace: dict[str, Any] = {"__name__": "exported"}
     exec(compile(source, "<exported>", "exec"), namespace)
     found = [v for v in namespace.values() if isinstance(v, type) and issubclass(v, torch.optim.Optimizer)]
-    optimizer_class = next(v for v in found if v is not torch.optim.Optimizer)
+    optimizer_class: Any = next(v for v in found if v is not torch.optim.Optimizer)
     spec, dtype = payload["model"], getattr(torch, payload["dtype"])
     rate, decay, seed = payload["lanes"][0]
     inputs, targets = (torch.from_numpy(np.array(arrays[k])).to(dtype) for k in ("inputs", "targets"))
@@ -237,7 +264,7 @@ def train_module(
         optimizer.param_groups[0]["lr"] = rate * factor
         index = torch.from_numpy(np.array(rows)).long()
         optimizer.zero_grad()
-        _loss(spec["loss"], network(inputs[index]), targets[index]).backward()
+        torch.autograd.backward(_loss(spec["loss"], network(inputs[index]), targets[index]))
         optimizer.step()
     final = [torch.cat([m.weight, m.bias[:, None]], 1).reshape(-1) for m in layers]
     return torch.cat(final)[None].detach().numpy()
@@ -245,7 +272,7 @@ def train_module(
 
 def _linear_layers(widths: list[int], flat: Tensor) -> list[torch.nn.Linear]:
     layers, start = [], 0
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in pairwise(widths):
         layer = torch.nn.Linear(fan_in, fan_out, dtype=flat.dtype)
         block = flat[start : start + fan_out * (fan_in + 1)].view(fan_out, fan_in + 1)
         layer.weight.data.copy_(block[:, :-1])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -33,7 +34,10 @@ class View:
 class LaneModel(Protocol):
     """What the training loop needs of a model."""
 
-    views: Sequence[View]
+    @property
+    def views(self) -> Sequence[View]:
+        """Parameter tensors."""
+        ...
 
     def gradient(self, rows: Tensor) -> None:
         """Write each lane's gradient of its mean loss over `rows` (lanes * batch, int64: lane-major examples)."""
@@ -66,7 +70,7 @@ class Dense:
         self._hidden: list[Tensor] = []
         self.views: list[View] = []
         start = 0
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             end = start + fan_out * (fan_in + 1)
             weight, grad = (flat[:, start:end].view(lanes, fan_out, fan_in + 1) for flat in (w, g))
             self._weights.append(weight)

@@ -1,7 +1,7 @@
 """The tasks that rules are measured on: data, models, horizons, and the losses that count.
 
-Three *search* tasks decide scores; two *held-out* tasks, different in kind, are trained only by `confirm`. Training data
-go into the sandbox, evaluation data never do: `Proxy.loss` is computed here, with numpy, from weights that came back.
+Three *search* tasks decide scores; two *held-out* tasks, different in kind, are trained only by `confirm`. Training
+data go into the sandbox, evaluation data never do: losses are computed here, with numpy, from weights that came back.
 Everything is generated from fixed seeds but for the digits (data/README.md).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Proxy:
         if self.model["kind"] == "factors":
             return int((self.model["rows"] + self.model["columns"]) * self.model["rank"])
         widths = self.model["widths"]
-        return sum(b * (a + 1) for a, b in zip(widths, widths[1:], strict=False))
+        return sum(b * (a + 1) for a, b in pairwise(widths))
 
     @property
     def data(self) -> Split:
@@ -89,7 +90,7 @@ class Proxy:
         if self.model["kind"] == "factors":
             return (self.gain * rng.standard_normal(self.parameters)).astype(np.float32)
         parts = []
-        for fan_in, fan_out in zip(self.model["widths"], self.model["widths"][1:], strict=False):
+        for fan_in, fan_out in pairwise(self.model["widths"]):
             weight = rng.standard_normal((fan_out, fan_in)) * (self.gain / np.sqrt(fan_in))
             parts.append(np.concatenate([weight, np.zeros((fan_out, 1))], axis=1).ravel())
         return np.concatenate(parts).astype(np.float32)
@@ -123,7 +124,7 @@ def generator(*parts: str | int) -> np.random.Generator:
 def _dense_loss(model: Mapping[str, Any], row: Floats, test: Arrays) -> float:
     layer, start = test["inputs"].astype(np.float64), 0
     widths = model["widths"]
-    for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
         block = row[start : start + fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
         layer = layer @ block[:, :-1].T + block[:, -1]
         if index < len(widths) - 2:
@@ -212,8 +213,8 @@ def _ill_conditioned() -> Split:
 
 
 def _ratings() -> Split:
-    """Entries of a 128 x 96 matrix of rank 8 (spectrum geometric from 1 to 0.05) with noise: 60 % to train on, the rest,
-    without noise, to evaluate."""
+    """Entries of a 128 x 96 matrix of rank 8 (spectrum geometric from 1 to 0.05): 60 % with noise to train on, the
+    rest without noise to evaluate."""
     rng = generator("factors")
     left, right = rng.standard_normal((128, 8)), rng.standard_normal((96, 8))
     clean = (left * np.geomspace(1.0, 0.05, 8)) @ right.T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from discovery.tasks.optimizers import harness
 from discovery.tasks.optimizers.models import bind
 
 sys.path.insert(0, str(Path(__file__).parent))
-from reference_rules import AdamW, Misbehaving  # noqa: E402
+from reference_rules import AdamW, Misbehaving
 
 NETWORKS: list[dict[str, Any]] = [
     {"kind": "dense", "widths": [6, 5, 3], "activation": "relu", "loss": "softmax"},
@@ -37,7 +38,7 @@ def arrays(seeds: int = 2, steps: int = 12, batch: int = 4, parameters: int = 0,
 
 
 def size(model: dict[str, Any]) -> int:
-    return sum(b * (a + 1) for a, b in zip(model["widths"], model["widths"][1:], strict=False))
+    return sum(b * (a + 1) for a, b in pairwise(model["widths"]))
 
 
 def payload(lanes: list[list[float]], model: dict[str, Any] = NETWORKS[0], dtype: str = "float64") -> dict[str, Any]:
@@ -56,7 +57,7 @@ def test_gradients_of_networks_equal_autograd(model: dict[str, Any]) -> None:
     for lane in range(lanes):
         flat = w[lane].clone().requires_grad_()
         layer, start, widths = data["inputs"][rows[lane]], 0, model["widths"]
-        for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
             block = flat[start : start + fan_out * (fan_in + 1)].view(fan_out, fan_in + 1)
             layer = layer @ block[:, :-1].T + block[:, -1]
             if index < len(widths) - 2:
@@ -158,7 +159,7 @@ def test_training_stops_when_every_lane_is_dead() -> None:
 def test_the_schedule_warms_up_then_falls_to_nearly_nothing() -> None:
     rates = harness.schedule(100, 0.05)
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert all(a > b for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[4:]))
     assert 0 < rates[-1] < 1e-3
 
 

@@ -1,0 +1,172 @@
+"""Confirmation: a finalist against AdamW, both tuned alike on fresh seeds, then compared on seeds that tuned neither.
+
+On every task, the held-out ones included, candidate and AdamW go through the same sweep (`locate`, then `tune`) with
+the same grid and the same tuning seeds; AdamW additionally chooses among three weight decays. Their best configurations
+are then run on `TEST_SEEDS` fresh seeds, paired: equal initial weights and equal batches.
+
+The measured quantity is the difference of log speed-ups (`baseline.speedup` of the candidate's loss less that of
+AdamW's), per seed and task. A one-sided exact sign-flip test of "more than `MARGIN`" is made per task and, on the means
+over tasks per seed, for the search tasks together and for the held-out tasks together. The margin, 2 % of the steps, is
+what a learning-rate grid that happens to lie better can give: pairing is so sharp that it would count as significant.
+Levels of the claim:
+
+- `"search"`: better than tuned AdamW on the search tasks: pooled p < 0.01;
+- `"held-out"`: that, and it generalises to the held-out tasks: pooled p < 0.05. Only this confirms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discovery.errors import TaskError
+from discovery.model import JSON, Evidence
+from discovery.randomness import derive
+from discovery.tasks.optimizers import zoo
+from discovery.tasks.optimizers.baseline import DECAYS, load_table, speedup
+from discovery.tasks.optimizers.proxies import HELD_OUT, SEARCH, WORST_LOSS, Proxy
+from discovery.tasks.optimizers.statistics import paired_interval, sign_flip_p
+from discovery.tasks.optimizers.sweep import CandidateFailed, Lane, Trainer, Tuned, locate, tune
+
+__all__ = ["HELD_OUT_LEVEL", "MARGIN", "SEARCH_LEVEL", "TEST_SEEDS", "compare", "confirm", "differences"]
+
+TEST_SEEDS = 12
+TUNING_SEEDS, RUNOFF_SEEDS = 3, 8
+SEARCH_LEVEL, HELD_OUT_LEVEL = 0.01, 0.05
+#: Least log speed-up that counts.
+MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison on one task: its configuration and its log losses on the test seeds.
+
+    Attributes:
+        tuned: Outcome of the sweep; None when the rule could not be tuned or run.
+        log_losses: One per test seed; the worst loss throughout when the rule failed.
+        failure: Why it failed, or "".
+    """
+
+    tuned: Tuned | None
+    log_losses: tuple[float, ...]
+    failure: str
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data."""
+        configuration = None if self.tuned is None else {"rate": self.tuned.rate, "decay": self.tuned.decay}
+        grid = [] if self.tuned is None else [list(point) for point in self.tuned.grid]
+        return {"best": configuration, "grid": grid, "log_losses": list(self.log_losses), "failure": self.failure}
+
+
+def confirm(candidate: Trainer, seed: int) -> Evidence:
+    """Compare the rule of `candidate` with tuned AdamW on all tasks, on seeds derived from `seed`."""
+    adamw = Trainer(candidate.slot, candidate.limits, zoo.sources()["adamw"])
+    tasks = SEARCH + HELD_OUT
+    root = derive(seed, "optimizers", "confirm")
+    return compare(candidate, adamw, tasks, root, root)
+
+
+def compare(
+    candidate: Trainer,
+    reference: Trainer,
+    tasks: Sequence[Proxy],
+    candidate_seed: int,
+    reference_seed: int,
+    steps: Mapping[str, int] | None = None,
+) -> Evidence:
+    """Evidence on `candidate` against `reference`, which is AdamW.
+
+    Args:
+        candidate, reference: The two rules.
+        tasks: Tasks, search and held out.
+        candidate_seed, reference_seed: Equal, and the pairs share initial weights and batches; different for an A/A
+            test, where a rule is compared with itself on disjoint seeds.
+        steps: Shorter horizons by task name, for tests of the procedure.
+
+    Raises:
+        TaskError: the reference could not be tuned.
+    """
+    arms: dict[str, tuple[Arm, Arm]] = {}
+    for task in tasks:
+        horizon = (steps or {}).get(task.name)
+        ours = _arm(candidate, task, candidate_seed, (0.0,), horizon)
+        theirs = _arm(reference, task, reference_seed, DECAYS, horizon)
+        if theirs.failure:
+            raise TaskError(f"AdamW could not be tuned on {task.name}: {theirs.failure}")
+        arms[task.name] = (ours, theirs)
+    return _conclude(arms, tasks, candidate_seed, reference_seed)
+
+
+def differences(candidate: Sequence[float], reference: Sequence[float], task: str) -> NDArray[np.float64]:
+    """Paired differences of log speed-up on `task`, from log losses of candidate and AdamW on the same test seeds."""
+    pairs = zip(candidate, reference, strict=True)
+    return np.array([speedup(task, ours) - speedup(task, theirs) for ours, theirs in pairs])
+
+
+def _arm(trainer: Trainer, task: Proxy, seed: int, decays: Sequence[float], steps: int | None) -> Arm:
+    tuning = [derive(seed, task.name, "tune", index) for index in range(TUNING_SEEDS + RUNOFF_SEEDS)]
+    test = [derive(seed, task.name, "test", index) for index in range(TEST_SEEDS)]
+    try:
+        centre, _ = locate(trainer, task, derive(seed, task.name, "locate"), steps)
+        tuned = tune(trainer, task, centre, tuning[:TUNING_SEEDS], decays, tuning[TUNING_SEEDS:], steps)
+        lanes = [Lane(tuned.rate, tuned.decay, index) for index in range(TEST_SEEDS)]
+        losses = trainer.log_losses(task, lanes, test, steps)
+    except CandidateFailed as failure:
+        return Arm(None, (math.log(WORST_LOSS),) * TEST_SEEDS, failure.message)
+    return Arm(tuned, tuple(map(float, losses)), "")
+
+
+def _conclude(
+    arms: Mapping[str, tuple[Arm, Arm]], tasks: Sequence[Proxy], candidate_seed: int, reference_seed: int
+) -> Evidence:
+    paired = {name: differences(ours.log_losses, theirs.log_losses, name) for name, (ours, theirs) in arms.items()}
+    cases = {
+        task.name: {**_summary(paired[task.name]), "held_out": task.held_out, "failure": arms[task.name][0].failure}
+        for task in tasks
+    }
+    search = _summary(np.mean([paired[t.name] for t in tasks if not t.held_out], axis=0))
+    held_out = _summary(np.mean([paired[t.name] for t in tasks if t.held_out], axis=0))
+    better = search["p_value"] < SEARCH_LEVEL
+    general = better and held_out["p_value"] < HELD_OUT_LEVEL
+    data = {
+        "level": "held-out" if general else "search" if better else "none",
+        "pooled": {"search": search, "held_out": held_out},
+        "seeds": {"candidate": candidate_seed, "reference": reference_seed},
+        "counts": {"tuning": TUNING_SEEDS, "runoff": RUNOFF_SEEDS, "test": TEST_SEEDS},
+        "margin": MARGIN,
+        "decays": {"candidate": [0.0], "adamw": list(DECAYS)},
+        "tasks": {name: {"candidate": a.to_json(), "adamw": b.to_json()} for name, (a, b) in arms.items()},
+        "differences": {name: values.tolist() for name, values in paired.items()},
+        "table": load_table()["version"],
+    }
+    low, high = search["interval"]
+    claim = _claim(search, held_out, better, general)
+    return Evidence(general, claim, search["p_value"], search["effect"], (low, high), cases, data)
+
+
+def _summary(values: NDArray[np.float64]) -> dict[str, Any]:
+    return {
+        "effect": float(values.mean()),
+        "interval": list(paired_interval(values)),
+        "p_value": sign_flip_p(values - MARGIN),
+    }
+
+
+def _claim(search: Mapping[str, Any], held_out: Mapping[str, Any], better: bool, general: bool) -> str:
+    def told(found: Mapping[str, Any]) -> str:
+        low, high = found["interval"]
+        return f"log speed-up {found['effect']:+.3f} [{low:+.3f}, {high:+.3f}], p = {found['p_value']:.4f}"
+
+    numbers = f"(search tasks: {told(search)}; held-out tasks: {told(held_out)}; {TEST_SEEDS} fresh seeds, paired)"
+    if general:
+        return f"Better than tuned AdamW on the search tasks, and it generalises to the held-out tasks {numbers}."
+    if better:
+        return f"Better than tuned AdamW on the search tasks, but not shown to be so on the held-out tasks {numbers}."
+    if search["effect"] > 0:
+        return f"Not shown to be better than tuned AdamW by more than chance and tuning explain {numbers}."
+    return f"Not better than tuned AdamW {numbers}."

@@ -1,0 +1,130 @@
+"""The stages of search, cheapest first: screen, probe, full.
+
+| stage  | work                                            | a score in                                     |
+| ------ | ----------------------------------------------- | ---------------------------------------------- |
+| screen | 16 steps on fixed gradient traces               | -ln 4 - 3                                      |
+| probe  | one task, octaves of learning rate, one seed    | [-ln 4 - 2, -ln 4 - 1]                         |
+| full   | three tasks, half octaves, three seeds each     | [-ln 4, ln 4]: mean log speed-up over AdamW    |
+
+A program keeps the verdict of the last stage that it reached. The bands do not overlap, so a program that was culled
+always ranks below every program that was measured in full, while the order within a stage keeps its sense. `cases` hold
+log speed-ups in every stage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from discovery.model import JSON, Verdict
+from discovery.randomness import derive
+from discovery.sandbox import Limits, Slot
+from discovery.tasks.optimizers import zoo
+from discovery.tasks.optimizers.baseline import CLIP, load_table, speedup
+from discovery.tasks.optimizers.fingerprint import fingerprints
+from discovery.tasks.optimizers.proxies import SEARCH, proxy
+from discovery.tasks.optimizers.sweep import CandidateFailed, Trainer, locate, tune
+
+__all__ = ["PROBE_TASK", "Judge", "probe_score"]
+
+#: The task that the probe trains on: the cheapest, and the one with the least noise.
+PROBE_TASK = "softmax"
+#: Seeds per learning rate in the full stage.
+SEEDS = 3
+
+
+class Judge:
+    """Judges rules in one slot. Verdicts depend on (seed, stage, replicate) and the rule alone.
+
+    Args:
+        slot: Open sandbox slot.
+    """
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._zoo: Mapping[str, str] | None = None
+
+    def judge(self, source: str, stage: str, replicate: int, seed: int, limits: Limits) -> Verdict:
+        """The verdict of `stage` ("screen", "probe" or "full") on the rule `source`."""
+        stages: dict[str, Callable[[Trainer, int], Verdict]] = {
+            "screen": self._screen,
+            "probe": self._probe,
+            "full": self._full,
+        }
+        trainer = Trainer(self._slot, limits, source)
+        try:
+            verdict = stages[stage](trainer, derive(seed, "optimizers", stage, replicate))
+        except CandidateFailed as failure:
+            return Verdict(
+                failure.status,
+                message=failure.message,
+                cpu_seconds=trainer.cpu_seconds,
+                clock_limited=failure.clock_limited,
+            )
+        return replace(verdict, cpu_seconds=trainer.cpu_seconds)
+
+    def _screen(self, trainer: Trainer, seed: int) -> Verdict:
+        evidence = self._identity(trainer)
+        name = evidence["rediscovers"]
+        message = f"behaves exactly as {name}" if name else "a rule that is not in the zoo"
+        return Verdict("scored", -CLIP - 3.0, message=message, evidence=evidence, advance=True)
+
+    def _probe(self, trainer: Trainer, seed: int) -> Verdict:
+        task = proxy(PROBE_TASK)
+        rate, log_loss = locate(trainer, task, derive(seed, task.name))
+        found = speedup(task.name, log_loss)
+        shortfall = log_loss - slowest(task.name)
+        message = f"{task.name}: log speed-up {found:+.2f} over tuned AdamW at rate {rate:.3g}"
+        if shortfall > 0:
+            message += (
+                f"; culled: at its best octave of the learning rate it ends worse (log loss {log_loss:.2f}) than AdamW "
+                f"does after a quarter of the steps ({log_loss - shortfall:.2f})"
+            )
+        evidence = {"rate": rate, "log_loss": log_loss}
+        return Verdict(
+            "scored", probe_score(found, shortfall), {task.name: found}, message, evidence, advance=shortfall <= 0
+        )
+
+    def _full(self, trainer: Trainer, seed: int) -> Verdict:
+        evidence, cases, tasks = self._identity(trainer), {}, {}
+        for task in SEARCH:
+            centre, _ = locate(trainer, task, derive(seed, task.name, "locate"))
+            seeds = [derive(seed, task.name, "tune", index) for index in range(SEEDS)]
+            tuned = tune(trainer, task, centre, seeds)
+            cases[task.name] = speedup(task.name, tuned.mean)
+            tasks[task.name] = {
+                "rate": tuned.rate,
+                "log_losses": list(tuned.log_losses),
+                "grid": [[rate, mean] for rate, _, mean in tuned.grid],
+            }
+        score = float(np.mean(list(cases.values())))
+        parts = ", ".join(f"{name} {value:+.2f} at rate {tasks[name]['rate']:.3g}" for name, value in cases.items())
+        known = f" It behaves exactly as {evidence['rediscovers']}." if evidence["rediscovers"] else ""
+        message = f"log speed-up over tuned AdamW {score:+.3f} ({parts}).{known}"
+        return Verdict("scored", score, cases, message, {**evidence, "tasks": tasks})
+
+    def _identity(self, trainer: Trainer) -> dict[str, JSON]:
+        """Fingerprint of the rule, and the name of the zoo's rule that has the same one, or None."""
+        (own,) = fingerprints(self._slot, trainer.limits, [trainer.source])
+        if self._zoo is None:
+            sources = zoo.sources()
+            self._zoo = dict(
+                zip(fingerprints(self._slot, trainer.limits, list(sources.values())), sources, strict=True)
+            )
+        return {"fingerprint": own, "rediscovers": self._zoo.get(own)}
+
+
+def probe_score(found: float, shortfall: float) -> float:
+    """Score of a probed rule in [-ln 4 - 2, -ln 4 - 1], rising with its log speed-up `found` and, where that is clipped,
+    falling with the `shortfall` of its log loss."""
+    if shortfall > 0:
+        return -CLIP - 2.0 + 0.5 * math.exp(-shortfall)
+    return -CLIP - 1.5 + 0.5 * (found + CLIP) / (2.0 * CLIP)
+
+
+def slowest(task: str) -> float:
+    """Log loss of tuned AdamW after a quarter of the task's horizon."""
+    return float(load_table()["tasks"][task]["log_loss"][0])
