@@ -11,10 +11,8 @@ from discovery.cli._options import JsonOption, OutOption
 
 __all__ = ["command"]
 
-_BACKENDS = ("bubblewrap", "unsafe")
-_LANDLOCK_CREATE_RULESET = 444
-_ASK_VERSION = 1
 _LOW_DISK = 1 << 30
+_LANDLOCK_SCOPES_SIGNALS = 6
 
 
 def command(
@@ -28,11 +26,12 @@ def command(
 
     discovery doctor --json
     """
+    from discovery.sandbox import sandbox_names
     from discovery.store import runs_folder
 
     folder = runs_folder(out)
     facts = {"machine": _machine(), "kernel": _kernel(), "packages": _packages(), "disk": _disk(folder)}
-    backends = {name: _backend(name) for name in _BACKENDS}
+    backends = {name: _backend(name) for name in sandbox_names() if name != "auto"}
     default = _backend("auto")
     problems = _problems(facts, default)
     cleaned = _clean() if clean else None
@@ -66,7 +65,9 @@ def _machine() -> dict[str, Any]:
 
 
 def _kernel() -> dict[str, Any]:
-    return {"bwrap": _bwrap(), "landlock_abi": _landlock(), "seccomp": _seccomp(), "user_namespaces": _namespaces()}
+    from discovery.sandbox.inner import landlock_abi
+
+    return {"bwrap": _bwrap(), "landlock_abi": landlock_abi(), "user_namespaces": _namespaces()}
 
 
 def _bwrap() -> str | None:
@@ -82,28 +83,6 @@ def _bwrap() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.split()[-1] if done.stdout.split() else None
-
-
-def _landlock() -> int:
-    """Landlock's ABI version; 0 when the kernel has none or it is switched off."""
-    import ctypes
-    import platform
-
-    if platform.system() != "Linux":
-        return 0
-    version = ctypes.CDLL(None, use_errno=True).syscall(_LANDLOCK_CREATE_RULESET, None, 0, _ASK_VERSION)
-    return max(int(version), 0)
-
-
-def _seccomp() -> bool:
-    """Whether filters can be made here: the kernel has them, and libseccomp is installed."""
-    from pathlib import Path
-
-    try:
-        import pyseccomp  # noqa: F401
-    except (ImportError, OSError, RuntimeError):
-        return False
-    return Path("/proc/sys/kernel/seccomp/actions_avail").exists()
 
 
 def _namespaces() -> bool:
@@ -168,7 +147,7 @@ def _problems(facts: dict[str, Any], default: dict[str, Any]) -> list[dict[str, 
     found = []
     if not default["works"]:
         found.append({"what": f"no sandbox: {default['message']}", "remedy": default["hint"]})
-    if default["works"] and facts["kernel"]["landlock_abi"] < 6:
+    if default["works"] and facts["kernel"]["landlock_abi"] < _LANDLOCK_SCOPES_SIGNALS:
         remedy = "Linux 6.12 or newer; until then a candidate could signal its own warm process, and only that"
         found.append({"what": "Landlock cannot scope signals here", "remedy": remedy})
     for name, package in facts["packages"].items():
@@ -200,8 +179,8 @@ def _print(
     )
     print(f"Python        {machine['python']}" + (", run as root" if machine["root"] else ""))
     print(f"bubblewrap    {kernel['bwrap'] or 'missing'}")
-    print(f"kernel        user namespaces {yes[kernel['user_namespaces']]}, seccomp {yes[kernel['seccomp']]}", end=", ")
-    print(f"Landlock ABI {kernel['landlock_abi'] or 'none'}")
+    namespaces, landlock = yes[kernel["user_namespaces"]], kernel["landlock_abi"] or "none"
+    print(f"kernel        user namespaces {namespaces}, Landlock ABI {landlock}")
     for name, package in facts["packages"].items():
         print(f"{name:<13} {package['version'] or 'missing'} (for {package['for']})")
     print(f"disk          {facts['disk']['free_bytes'] / 2**30:.1f} GiB free at {facts['disk']['runs']}")

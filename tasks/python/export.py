@@ -47,7 +47,7 @@ def _self_test() -> int:
             return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
         return a == b
 
-    answer = {entry}(**value(sample["inputs"]))
+    answer = {entry}(**{{key: value(item) for key, item in sample["inputs"].items()}})
     if not same(answer, sample["answer"]):
         print("{name}: FAILED, case", sample["case"], "gave another answer than when it was judged")
         return 1

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.model import content_key
+from discovery.task import Context
+from discovery.tasks.python import PythonTask
+
+SEED = 7
+
+
+def provenance(task: PythonTask, source: str, context: Context, confirmed: bool = True) -> dict[str, Any]:
+    """As the engine writes it."""
+    program = task.language.check(source)
+    verdict = task.evaluate(program, task.stages[0], 0, Context(context.slot, SEED, context.limits))
+    evidence = task.confirm(program, context).to_json()
+    return {
+        "name": "largest_one",
+        "run": {"name": "a-run", "config": {"seed": SEED}, "versions": {"task": task.version}},
+        "program": {"id": program.id, "key": program.key, "source": source, "proposal": 3},
+        "search": {"verdicts": [verdict.to_json() | {"stage": "cases"}]},
+        "confirmation": {"confirmed": confirmed, "evidence": evidence} if confirmed else None,
+    }
+
+
+def bundle(task: PythonTask, record: dict[str, Any]) -> dict[str, str]:
+    return dict(task.export(task.language.check(record["program"]["source"]), record["name"], record))
+
+
+def checks(task: PythonTask, record: dict[str, Any], files: dict[str, str], context: Context) -> dict[str, bool]:
+    result = task.verify(files, record, Context(context.slot, 99, context.limits))
+    assert result.holds == all(holds for _, holds, _ in result.checks)
+    return {name: holds for name, holds, _ in result.checks}
+
+
+@pytest.fixture(scope="module")
+def record(largest: PythonTask, context: Context) -> dict[str, Any]:
+    return provenance(
+        largest,
+        '"""Doc."""\nfrom __future__ import annotations\n\ndef solve(numbers):\n    return max(numbers)\n',
+        context,
+    )
+
+
+def test_the_module_imports_and_tests_itself(largest: PythonTask, record: dict[str, Any], tmp_path: Path) -> None:
+    (text,) = bundle(largest, record).values()
+    path = tmp_path / "largest_one.py"
+    path.write_text(text)
+    done = subprocess.run([sys.executable, "-I", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "ok" in done.stdout, done
+    imported = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import largest_one; print(largest_one.solve([1, 5, 2]))"
+    )
+    assert subprocess.run([sys.executable, "-c", imported], capture_output=True, text=True, check=True).stdout == "5\n"
+    path.write_text(text.replace("max(numbers)", "min(numbers)"))
+    assert subprocess.run([sys.executable, "-I", path], capture_output=True, check=False).returncode == 1
+
+
+def test_arrays_are_written_out_in_the_self_test(problem: Any, context: Context, tmp_path: Path) -> None:
+    from discovery.sandbox import open_sandbox
+
+    task = problem.Arrays()
+    with open_sandbox("auto").open(task.harness, task.slot_limits) as slot:
+        record = provenance(task, task.seeds()[0].source, Context(slot, 1, task.limits))
+    (text,) = bundle(task, record).values()
+    (tmp_path / "sums.py").write_text(text)
+    done = subprocess.run([sys.executable, tmp_path / "sums.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "ok" in done.stdout, done
+
+
+def test_the_header_says_what_was_and_was_not_confirmed(largest: PythonTask, record: dict[str, Any]) -> None:
+    (text,) = bundle(largest, record).values()
+    assert "confirmed: Beats the best seed program" in text
+    (text,) = bundle(largest, record | {"confirmation": None}).values()
+    assert "not confirmed" in text and "Beats" not in text
+
+
+def test_an_honest_bundle_verifies(largest: PythonTask, record: dict[str, Any], context: Context) -> None:
+    found = checks(largest, record, bundle(largest, record), context)
+    assert all(found.values()) and len(found) == 5
+
+
+def test_an_unconfirmed_bundle_verifies_without_a_claim(
+    largest: PythonTask, record: dict[str, Any], context: Context
+) -> None:
+    plain = record | {"confirmation": None}
+    found = checks(largest, plain, bundle(largest, plain), context)
+    assert all(found.values()) and "claim on new cases" not in found
+
+
+def forged(record: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
+    copied = copy.deepcopy(record)
+    place = copied
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return copied
+
+
+def test_each_forgery_is_found(largest: PythonTask, record: dict[str, Any], context: Context, problem: Any) -> None:
+    pairs = ("confirmation", "evidence", "data", "pairs", "fresh", 0)
+    forgeries = {
+        "search score": forged(record, "search", "verdicts", 0, "score", value=1.5),
+        "confirmation repeated": forged(record, *pairs, value=[1.0, 0.1]),
+        "task": forged(record, "run", "versions", "task", value="another"),
+    }
+    for check, record_ in forgeries.items():
+        found = checks(largest, record_, bundle(largest, record_), context)
+        assert [name for name, holds in found.items() if not holds] == [check]
+    files = {name: text.replace("return max", "return  max") for name, text in bundle(largest, record).items()}
+    assert not checks(largest, record, files, context)["module"]
+
+
+def test_a_lucky_program_does_not_carry_its_claim_to_new_cases(
+    largest: PythonTask, record: dict[str, Any], context: Context, problem: Any
+) -> None:
+    """Evidence in which a program knows the recorded cases by heart: all of it repeats, and the claim still fails."""
+    known = {}
+    for kind in ("confirm", "held-out"):
+        for index in range(largest.rounds):
+            for case in largest.generate(kind, context.seed, index):
+                known[content_key(str(case.inputs["numbers"]))[:16]] = case.hidden["largest"]
+    for case in largest.generate("search", SEED, "cases", 0):
+        known[content_key(str(case.inputs["numbers"]))[:16]] = case.hidden["largest"]
+    source = (
+        "import hashlib\n"
+        f"KNOWN = {known!r}\n"
+        "def solve(numbers):\n"
+        "    return KNOWN.get(hashlib.sha256(str(numbers).encode()).hexdigest()[:16], numbers[0])\n"
+    )
+    cheat = provenance(largest, source, context)
+    assert cheat["confirmation"]["evidence"]["confirmed"]
+    found = checks(largest, cheat, bundle(largest, cheat), context)
+    assert [name for name, holds in found.items() if not holds] == ["claim on new cases"]

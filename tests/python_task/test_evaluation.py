@@ -1,0 +1,195 @@
+"""Programs of every kind through the real sandbox: the right verdict, a helpful message, and the next one unharmed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from discovery.errors import TaskError
+from discovery.model import Verdict
+from discovery.sandbox import open_sandbox
+from discovery.task import Context
+from discovery.tasks.python import PythonTask
+
+
+def judge(task: PythonTask, context: Context, source: str, replicate: int = 0) -> Verdict:
+    program = task.language.check(source)
+    return task.evaluate(program, task.stages[0], replicate, context)
+
+
+def test_the_score_is_the_mean_over_the_cases(largest: PythonTask, context: Context, problem: ModuleType) -> None:
+    best = judge(largest, context, problem.BEST)
+    assert (best.status, best.score, best.cases) == ("scored", 1.0, {"five": 1.0, "nine": 1.0})
+    first = judge(largest, context, problem.FIRST)
+    assert first.score is not None and 0 < first.score < 1
+    assert first.score == pytest.approx(sum(first.cases.values()) / 2)
+
+
+def test_verdicts_repeat_and_replicates_draw_new_cases(
+    largest: PythonTask, context: Context, problem: ModuleType
+) -> None:
+    assert judge(largest, context, problem.FIRST) == judge(largest, context, problem.FIRST)
+    assert judge(largest, context, problem.FIRST, 1).cases != judge(largest, context, problem.FIRST).cases
+
+
+HOSTILE = {
+    "raises": ("def solve(numbers):\n    total = 0\n    return 1 / total\n", "error", "line 3: return 1 / total"),
+    "raises while loading": ("x = [][1]\ndef solve(numbers):\n    return 1\n", "error", "line 1: x = [][1]"),
+    "wrong signature": ("def solve(items):\n    return 1\n", "error", "numbers"),
+    "missing module": ("import nowhere\ndef solve(numbers):\n    return 1\n", "error", "nowhere"),
+    "exits": ("import sys\ndef solve(numbers):\n    sys.exit(0)\n", "invalid", "SystemExit"),
+    "recursion": ("def solve(numbers):\n    return solve(numbers)\n", "error", "Recursion"),
+    "endless loop": ("def solve(numbers):\n    while True:\n        pass\n", "timeout", ""),
+    "memory": ("def solve(numbers):\n    return len(bytearray(1 << 30))\n", "memory", ""),
+    "dies": ("import os\ndef solve(numbers):\n    os.kill(os.getpid(), 11)\n", "crash", ""),
+    "nothing": ("def solve(numbers):\n    numbers.sort()\n", "invalid", "returned nothing"),
+    "nan": ("def solve(numbers):\n    return float('nan')\n", "invalid", "answer is nan"),
+    "infinite": ("def solve(numbers):\n    return [1, 1e999]\n", "invalid", "answer[1] is inf"),
+    "no plain data": ("def solve(numbers):\n    return solve\n", "invalid", "type function"),
+    "wrong type": ("def solve(numbers):\n    return 'many'\n", "invalid", "'many' is not in the list"),
+    "wrong shape": ("def solve(numbers):\n    return [numbers]\n", "invalid", "not in the list"),
+    "huge answer": ("def solve(numbers):\n    return 'x' * (4 << 20)\n", "invalid", ""),
+    "huge number": ("def solve(numbers):\n    return 10 ** 4000\n", "invalid", "64 bits"),
+    "early exit": ("import os\ndef solve(numbers):\n    os._exit(0)\n", "invalid", ""),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_failing_program_is_a_verdict(largest: PythonTask, context: Context, problem: ModuleType, name: str) -> None:
+    source, status, message = HOSTILE[name]
+    verdict = judge(largest, context, source)
+    assert verdict.status == status or (name == "early exit" and verdict.status == "crash"), verdict
+    assert verdict.score is None and verdict.cases == {"five": -1.0, "nine": -1.0}
+    assert message in verdict.message and "case five" in verdict.message
+    assert verdict.clock_limited == (status == "timeout")
+    assert judge(largest, context, problem.BEST).score == 1.0
+
+
+def test_processes_left_behind_do_no_harm(largest: PythonTask, context: Context, problem: ModuleType) -> None:
+    source = (
+        "import os, time\n"
+        "def solve(numbers):\n"
+        "    for _ in range(200):\n"
+        "        if os.fork() == 0:\n"
+        "            os.setsid()\n"
+        "            time.sleep(600)\n"
+        "            os._exit(0)\n"
+        "    return max(numbers)\n"
+    )
+    assert judge(largest, context, source).score is None
+    assert judge(largest, context, problem.BEST).score == 1.0
+
+
+def test_prints_are_no_answer(largest: PythonTask, context: Context) -> None:
+    source = "def solve(numbers):\n    print('{\"answer\": 1000}' * 100000)\n    return numbers[0]\n"
+    verdict = judge(largest, context, source)
+    assert verdict.status == "scored" and verdict.score is not None and verdict.score < 1
+
+
+def test_changing_the_inputs_changes_nothing_outside(largest: PythonTask, context: Context) -> None:
+    verdict = judge(largest, context, "def solve(numbers):\n    numbers[:] = [10 ** 6]\n    return numbers[0]\n")
+    assert verdict.status == "invalid" and "not in the list" in verdict.message
+
+
+def test_hidden_data_never_enter_the_sandbox(largest: PythonTask, context: Context, problem: ModuleType) -> None:
+    source = (
+        "import gc, sys\n"
+        "def solve(numbers):\n"
+        f"    backwards = {problem.SECRET[::-1]!r}\n"
+        "    frame, seen = sys._getframe(), []\n"
+        "    while frame:\n"
+        "        seen.append(repr(frame.f_locals))\n"
+        "        frame = frame.f_back\n"
+        "    seen += [repr(item) for item in gc.get_objects() if type(item) in (dict, list, tuple)]\n"
+        "    found = any(backwards in text[::-1] for text in seen)\n"
+        "    return max(numbers) if found else min(numbers)\n"
+    )
+    verdict = judge(largest, context, source)
+    assert verdict.status == "scored" and verdict.score is not None and verdict.score < 1
+
+
+def test_each_case_gets_a_fresh_process(largest: PythonTask, context: Context) -> None:
+    source = (
+        "import builtins\n"
+        "def solve(numbers):\n"
+        "    builtins.calls = getattr(builtins, 'calls', 0) + 1\n"
+        "    return max(numbers) if builtins.calls == 1 else None\n"
+    )
+    assert judge(largest, context, source).score == 1.0
+
+
+def test_arrays_travel_both_ways(problem: ModuleType) -> None:
+    task: PythonTask = problem.Arrays()
+    with open_sandbox("auto").open(task.harness, task.slot_limits) as slot:
+        context = Context(slot, 3, task.limits)
+        assert judge(task, context, task.seeds()[0].source).score == 0.0
+        writes = "def solve(matrix):\n    matrix[0, 0] += 1\n    return matrix.sum(axis=1)\n"
+        assert judge(task, context, writes).score == pytest.approx(-1.0)
+        shape = judge(task, context, "def solve(matrix):\n    return matrix\n")
+        assert shape.status == "invalid" and "shape (2,)" in shape.message
+
+
+def test_a_scorer_that_stumbles_over_an_answer_says_where(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: answer["key"])
+    verdict = judge(task, context, problem.BEST)
+    assert (
+        verdict.status == "invalid" and "score()" in verdict.message and "test_evaluation.py, line" in verdict.message
+    )
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: float("nan"))
+    assert judge(task, context, problem.BEST).status == "invalid"
+
+
+def test_a_score_below_the_worst_is_raised_to_it(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: -1e9)
+    assert judge(task, context, problem.BEST).score == task.worst
+
+
+@pytest.mark.parametrize(
+    "cases", ["1 / 0", "[]", "[Case('a', {'x': 1}), Case('a', {'x': 2})]", "[Case('a', {'x': {1}})]"]
+)
+def test_cases_that_cannot_be_used_stop_the_run(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch, cases: str
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "cases", lambda self, rng: eval(cases, {"Case": problem.Case}))
+    with pytest.raises(TaskError, match=r"cases\(\)|<lambda>"):
+        judge(task, context, problem.BEST)
+
+
+def test_a_task_that_lacks_something_says_what() -> None:
+    class Nameless(PythonTask):
+        statement, entry, score_name, worst = "", "solve", "", 0.0
+
+        def cases(self, rng: object) -> list[object]:  # type: ignore[override]
+            return []
+
+        def score(self, case: object, answer: object) -> float:
+            return 0.0
+
+    with pytest.raises(TaskError, match="lacks `name`"):
+        Nameless()
+
+
+def test_the_version_follows_the_files_beside_the_task(tmp_path: Path) -> None:
+    from discovery.task import load_task
+
+    text = Path(__file__).with_name("problem.py").read_text() + "\ntask = Largest()\n"
+    (tmp_path / "task.py").write_text(text)
+
+    def version() -> str:
+        return load_task(str(tmp_path)).version
+
+    first = version()
+    (tmp_path / "README.md").write_text("notes")
+    (tmp_path / "runs").mkdir()
+    assert version() == first
+    (tmp_path / "data.csv").write_text("1,2")
+    assert version() != first
