@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from discovery.grammar.build import check
 from discovery.grammar.canonical import Keys, canonical
 from discovery.grammar.cross import cross
 from discovery.grammar.edit import NoEdit, mutate
 from discovery.grammar.ir import Form
-from discovery.grammar.simplify import simplify
-from discovery.model import Program, Rejected
+from discovery.model import Program, Rejected, content_key
 from discovery.tasks.optimizers.edits import SEARCH_VOCABULARY
 from discovery.tasks.optimizers.layout import (
+    INIT,
     KINDS,
     MAX_SCALAR_STATES,
     MAX_TENSOR_STATES,
@@ -23,18 +24,34 @@ from discovery.tasks.optimizers.layout import (
     merged,
     split,
     update_blocks,
+    update_name,
 )
 from discovery.tasks.optimizers.rule import lower, source_of
 from discovery.tasks.optimizers.vocabulary import GROUPS, MAX_STATEMENTS, PRIMITIVES
 
 __all__ = ["OptimizerLanguage", "keys"]
 
+#: Edits or crossings that are tried for a rule of another key.
+_DRAWS = 8
+
 
 def keys(form: Form) -> Keys:
-    """Keys of a checked rule. Kinds that come to be updated alike count as one block."""
-    if len(update_blocks(form)) > 1:
-        form = merged(simplify(form, VOCABULARY))
-    return canonical(check(form, VOCABULARY), VOCABULARY)
+    """Keys of a checked rule.
+
+    Kinds are updated independently of each other, so what counts is the key of each kind's own block, however the
+    rule shares blocks out. A rule that does not branch has the key of its form.
+    """
+    groups: dict[Keys, list[Kind]] = {}
+    for block in update_blocks(form):
+        alone = Form(form.constants, (form.block(INIT), replace(block, name=update_name(KINDS))))
+        groups.setdefault(canonical(check(alone, VOCABULARY), VOCABULARY), []).extend(kinds_of(block.name))
+    if len(groups) == 1:
+        return next(iter(groups))
+    served = sorted((sorted(kinds), each.key, each.skeleton) for each, kinds in groups.items())
+    return Keys(
+        content_key(repr([(kinds, key) for kinds, key, _ in served])),
+        content_key(repr([(kinds, skeleton) for kinds, _, skeleton in served])),
+    )
 
 
 class OptimizerLanguage:
@@ -55,11 +72,8 @@ class OptimizerLanguage:
         Raises:
             Rejected: no different rule was found; hardly ever.
         """
-        try:
-            form = mutate(lower(program.source), SEARCH_VOCABULARY, rng, edits)
-        except NoEdit as error:
-            raise Rejected(error.message) from error
-        return source_of(merged(form))
+        form = lower(program.source)
+        return _different((program.key,), lambda: mutate(form, SEARCH_VOCABULARY, rng, edits))
 
     def cross(self, first: Program, second: Program, rng: random.Random) -> str:
         """See `Language.cross`: `first` with one output or state of `second`, and what that needs.
@@ -69,11 +83,20 @@ class OptimizerLanguage:
         """
         one, other = lower(first.source), lower(second.source)
         parts = _common_parts(one, other)
+        one, other = split(one, parts), split(other, parts)
+        return _different((first.key, second.key), lambda: cross(one, other, SEARCH_VOCABULARY, rng))
+
+
+def _different(old: tuple[str, ...], make: Callable[[], Form]) -> str:
+    """The rule that `make` gives, with none of the `old` keys: the grammar tells apart what kinds make no use of."""
+    for _ in range(_DRAWS):
         try:
-            form = cross(split(one, parts), split(other, parts), SEARCH_VOCABULARY, rng)
+            form = merged(make())
         except NoEdit as error:
             raise Rejected(error.message) from error
-        return source_of(merged(form))
+        if keys(form).key not in old:
+            return source_of(form)
+    raise Rejected(f"expected a rule that differs from its parents; found none in {_DRAWS} draws")
 
 
 def _common_parts(one: Form, other: Form) -> tuple[tuple[Kind, ...], ...]:

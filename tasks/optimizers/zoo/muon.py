@@ -1,4 +1,4 @@
-"""Muon (Jordan 2024) on matrices, scaled to the size of AdamW's steps (Liu et al. 2025, arXiv 2502.16982); else AdamW."""
+"""Muon (Jordan 2024) on matrices, scaled to the size of AdamW's steps (Liu et al. 2025, 2502.16982); else AdamW."""
 
 HYPER = {"mu": 0.95, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
 
