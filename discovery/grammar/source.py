@@ -23,6 +23,9 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 100
 MAX_DIGITS = 30
 
+#: Characters of the parser's own explanation that are passed on.
+_MESSAGE = 150
+
 #: Comments, strings (also unfinished ones), brackets. Each alternative consumes what it matches, so a scan is linear.
 _TOKEN = re.compile(
     r"""\#[^\r\n]*"""
@@ -122,11 +125,12 @@ def parse_source(text: str) -> Source:
             tree = ast.parse(text)
     except SyntaxError as error:
         line, column = error.lineno or 1, max(error.offset or 1, 1)
-        raise Rejected(f"not Python: {error.msg}", line, column) from None
+        reason = "a whole number has too many digits" if "limit" in error.msg else error.msg
+        raise Rejected(f"not Python: {reason[:_MESSAGE]}", line, column) from None
     except (RecursionError, MemoryError):
         raise Rejected(f"expected expressions nested at most {MAX_DEPTH} deep; simplify this program") from None
     except (ValueError, OverflowError) as error:
-        raise Rejected(f"not Python: {error}") from None
+        raise Rejected(f"not Python: {str(error)[:_MESSAGE]}") from None
     source = Source(text, tree)
     _check_depth(source)
     return source
