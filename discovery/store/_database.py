@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from discovery.errors import DiscoveryError, EnvironmentMissing, JournalError, NotFound
+from discovery.errors import DiscoveryError, EnvironmentMissing, JournalError
 from discovery.store.files import sync_folder
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "build", "connect", "translated"]
@@ -96,13 +96,10 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
     """Open the database of the run in `folder` and check that it is one that this version understands.
 
     Raises:
-        NotFound: the folder holds no run.
         JournalError: damaged, not a run's database, or of another schema version.
         EnvironmentMissing: no right to read it, or to write it.
     """
     path = folder / DATABASE
-    if not path.exists():
-        raise NotFound(f"no run at {folder}: there is no {DATABASE}", hint="`discovery list` shows the runs")
     mode = "mode=rw" if write else "mode=ro"
     if not write and not os.access(folder, os.W_OK) and not (folder / f"{DATABASE}-wal").exists():
         mode += "&immutable=1"  # SQLite cannot make its shared-memory file there, and nobody can be writing

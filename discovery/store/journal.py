@@ -82,9 +82,9 @@ class Journal:
             JournalError: another controller holds it (when writing), it is damaged, or of another schema version.
             EnvironmentMissing: no permission.
         """
-        if not (folder / DATABASE).exists():
-            raise NotFound(f"no run at {folder}: there is no {DATABASE}", hint="`discovery list` shows the runs")
         with translated(folder):
+            if not (folder / DATABASE).exists():
+                raise NotFound(f"no run at {folder}: there is no {DATABASE}", hint="`discovery list` shows the runs")
             lease = Lease(folder) if write else None
             try:
                 return cls(folder, connect(folder, write=write), lease)

@@ -60,11 +60,12 @@ def find_run(spec: str, out: Path | None = None) -> Path:
     Raises:
         NotFound: there is none; the hint names the nearest.
         ConfigError: several names begin so.
+        EnvironmentMissing: no right to look there.
     """
     if not spec:
         raise ConfigError("a run is expected: a name, a path or @last")
     for path in (Path(spec), runs_folder(out) / spec):
-        if (path / DATABASE).is_file():
+        if _is_run(path):
             return path
     runs = all_runs(out)
     if spec == _LAST:
@@ -87,8 +88,11 @@ def split_program(spec: str) -> tuple[str, str | None]:
     """Split `RUN:ID` or `RUN@best` into the run's name and what `Journal.find` takes; a run alone gives None.
 
     `@last:3fa`, `@last@best` and paths with colons are understood: what exists as a run, is a run.
+
+    Raises:
+        EnvironmentMissing: no right to look there.
     """
-    if (Path(spec) / DATABASE).is_file():
+    if _is_run(Path(spec)):
         return spec, None
     if spec.endswith("@best"):
         return spec.removesuffix("@best"), "best"
@@ -96,6 +100,16 @@ def split_program(spec: str) -> tuple[str, str | None]:
     if not colon or "/" in prefix:
         return spec, None
     return run, prefix
+
+
+def _is_run(folder: Path) -> bool:
+    with translated(folder):
+        try:
+            return (folder / DATABASE).is_file()
+        except PermissionError:
+            raise
+        except OSError:  # a word too long to be a path is none
+            return False
 
 
 def _started(folder: Path) -> tuple[str, str]:

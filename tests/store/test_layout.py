@@ -82,6 +82,21 @@ def test_finding_a_run(tmp_path: Path, meta: RunMeta) -> None:
         find_run("zzz-no-run", tmp_path)
 
 
+def test_a_forbidden_place_and_an_endless_word_are_clear_errors(tmp_path: Path, meta: RunMeta) -> None:
+    run = _run(tmp_path, "toy-1", meta)
+    tmp_path.chmod(0o700)
+    code = "import sys; from pathlib import Path; from discovery.store import *; from discovery.errors import *\n"
+    code += "for reach in (lambda p: find_run(p), lambda p: split_program(p), lambda p: Journal.open(Path(p))):\n"
+    code += "    try: reach(sys.argv[1])\n    except EnvironmentMissing as e: print(e.message)"
+    outsider = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--perms", "0000", "--tmpfs", str(run)]
+    outsider += ["--unshare-user", "--uid", "12345", "--gid", "12345", "--chmod", "0000", str(run)]
+    answer = subprocess.run([*outsider, sys.executable, "-c", code, str(run / "deep")], capture_output=True, text=True)
+    assert answer.stdout.count("Permission denied") == 3, answer.stdout + answer.stderr
+    with pytest.raises(NotFound):
+        find_run("x" * 5000, tmp_path)
+    assert split_program("x" * 5000) == ("x" * 5000, None)
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no runs"):
         find_run("@last", tmp_path)
