@@ -113,10 +113,11 @@ def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
     with Journal.open(next((tmp_path / "undisturbed").iterdir())) as one:
         with Journal.open(next((tmp_path / "runs").iterdir())) as other:
             assert programs(one) == programs(other)
-            committed = Counter(
-                (key, verdict.stage) for _, _, key in programs(other) if key for verdict in other.verdicts(key)
-            )
+            keys = {key for _, _, key in programs(other) if key}
+            committed = Counter((key, verdict.stage) for key in keys for verdict in other.verdicts(key))
     assert set(committed.values()) == {1}
+    evaluated = Counter((toy / "evaluations.log").read_text().splitlines())
+    assert sum(evaluated.values()) < 2 * len(committed) + 20 * 8, "far more was evaluated than was lost in flight"
 
 
 def _verdicts(database: Path) -> int:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from discovery.cli._leftovers import remove_leftovers
+
+
+def doctor(*flags: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({} if path is None else {"PATH": path})
+    command = [sys.executable, "-m", "discovery", "doctor", *flags]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_it_reports_this_machine() -> None:
+    done = doctor("--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["schema"] == "discovery.doctor/1" and report["ok"]
+    assert report["machine"]["cores"] >= 1 and report["machine"]["memory_bytes"] > 1 << 28
+    assert report["default"] == "bubblewrap" and report["kernel"]["bwrap"]
+    assert report["backends"]["bubblewrap"]["capabilities"]["fs_isolated"]["level"] == "enforced"
+    assert report["backends"]["unsafe"]["capabilities"]["fs_isolated"]["level"] == "none"
+
+
+def test_the_table_names_every_property() -> None:
+    done = doctor()
+    assert done.returncode == 0
+    for text in ("bubblewrap", "Landlock", "fs_isolated", "net_isolated", "torch", "GiB free"):
+        assert text in done.stdout
+
+
+def test_without_bubblewrap_it_names_the_remedy_and_exits_with_5(tmp_path: Path) -> None:
+    done = doctor(path=str(tmp_path))
+    assert done.returncode == 5
+    assert "bubblewrap is not installed" in done.stdout and "remedy: apt-get install bubblewrap" in done.stdout
+    report = json.loads(doctor("--json", path=str(tmp_path)).stdout)
+    assert not report["ok"] and report["default"] is None and report["problems"][0]["remedy"]
+    assert not report["backends"]["bubblewrap"]["works"]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def start_in(folder: Path, orphaned: bool) -> int:
+    """A process as the backend starts it: its home is the folder. Orphaned: the one that started it has ended."""
+    sleeper = f"import subprocess, sys; p = subprocess.Popen(['sleep', '600'], env={{'HOME': {str(folder)!r}, 'PATH': '/usr/bin:/bin'}}, stdout=subprocess.DEVNULL)"
+    if not orphaned:
+        return subprocess.Popen(["sleep", "600"], env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}).pid
+    done = subprocess.run(
+        [sys.executable, "-c", f"{sleeper}; print(p.pid)"], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_leftovers_of_dead_owners_go_and_those_of_living_ones_stay(temporary: Path) -> None:
+    dead, living, empty, other = (
+        temporary / name for name in ("discovery-unsafe-a", "discovery-unsafe-b", "discovery-unsafe-c", "mine")
+    )
+    for folder in (dead, living, empty, other):
+        folder.mkdir()
+        (folder / "file").write_text("x")
+    orphan, child = start_in(dead, True), start_in(living, False)
+    try:
+        removed = remove_leftovers(now=time.time())
+        assert removed == [f"process {orphan}", f"folder {dead}"]
+        assert not dead.exists() and living.exists() and other.exists()
+        os.kill(child, 0)
+        assert empty.exists(), "its process may be about to start"
+        assert remove_leftovers(now=time.time() + 120) == [f"folder {empty}"]
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
