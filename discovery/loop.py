@@ -51,7 +51,9 @@ def check_seeds(task: Task) -> list[Program]:
         try:
             programs.append(task.language.check(seed.source))
         except Rejected as error:
-            raise TaskError(f"seed {seed.name!r} of task {task.name!r} is rejected by its own language: {error}") from error
+            raise TaskError(
+                f"seed {seed.name!r} of task {task.name!r} is rejected by its own language: {error}"
+            ) from error
     if not programs:
         raise TaskError(f"task {task.name!r} has no seed program; at least one is needed")
     if len({program.key for program in programs}) < len(programs):
@@ -291,7 +293,9 @@ class Loop:
                 ends = ends or not verdict.advance
                 outcome = self._journal.add_verdict(program.key, verdict, concludes=index if ends else None)
                 if verdict.clock_limited:
-                    self._emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
+                    self._emit(
+                        Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key)
+                    )
             if ends or not verdict.advance:
                 return outcome
         return None

@@ -48,6 +48,7 @@ def command(
     """
     from discovery.config import parse_seconds, resolve
     from discovery.loop import check_seeds
+    from discovery.store import CONTROL
     from discovery.task import load_task
 
     flags = {
@@ -68,7 +69,7 @@ def command(
     folder, code = _start(spec, loaded, resolved, out, display, "")
     if control and code == 0:
         other = resolved.model_copy(update={"search": resolved.search.model_copy(update={"strategy": "best_of_n"})})
-        _, code = _start(spec, loaded, other, out, display, f"{folder.name}-control")
+        _, code = _start(spec, loaded, other, out, display, folder.name + CONTROL)
     _report(folder, as_json)
     raise typer.Exit(code)
 

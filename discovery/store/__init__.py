@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from discovery.store.journal import Journal
-from discovery.store.layout import all_runs, find_run, new_run_folder, runs_folder, split_program
+from discovery.store.layout import CONTROL, all_runs, find_run, new_run_folder, runs_folder, split_program
 from discovery.store.lease import lease_holder
 from discovery.store.rows import Outcome, ProgramRow, ProposalRow, RunMeta
 
 __all__ = [
+    "CONTROL",
     "Journal",
     "Outcome",
     "ProgramRow",

@@ -11,10 +11,12 @@ from discovery.errors import ConfigError, DiscoveryError, NotFound
 from discovery.store._database import DATABASE, translated
 from discovery.store.journal import Journal
 
-__all__ = ["all_runs", "find_run", "new_run_folder", "runs_folder", "split_program"]
+__all__ = ["CONTROL", "all_runs", "find_run", "new_run_folder", "runs_folder", "split_program"]
 
 _NEAREST = 5
 _LAST = "@last"
+#: Ending of the name of a control, which `discovery run --control` makes beside a run.
+CONTROL = "-control"
 
 
 def runs_folder(out: Path | None = None) -> Path:
@@ -55,7 +57,8 @@ def all_runs(out: Path | None = None) -> list[Path]:
 
 
 def find_run(spec: str, out: Path | None = None) -> Path:
-    """The folder of the run that `spec` names: a path, a name, a unique beginning of one, or `@last`.
+    """The folder of the run that `spec` names: a path, a name, a unique beginning of one, or `@last` (the
+    latest that is no control).
 
     Raises:
         NotFound: there is none; the hint names the nearest.
@@ -69,9 +72,10 @@ def find_run(spec: str, out: Path | None = None) -> Path:
             return path
     runs = all_runs(out)
     if spec == _LAST:
-        if not runs:
+        started = [path for path in runs if not path.name.endswith(CONTROL)]
+        if not started:
             raise NotFound(f"no runs in {runs_folder(out)}", hint="`discovery run TASK` starts one")
-        return runs[-1]
+        return started[-1]
     fits = [path for path in runs if path.name.startswith(spec)]
     if len(fits) == 1:
         return fits[0]

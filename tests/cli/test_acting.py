@@ -232,6 +232,7 @@ def test_the_control_runs_beside(home: Path) -> None:
     assert result.returncode == 0, result.stderr
     run = home / result.stdout.strip()
     assert run.is_dir() and run.with_name(f"{run.name}-control").is_dir()
+    assert json.loads(discovery("show", "@last", "--json", cwd=home).stdout)["name"] == run.name
     parents = json.loads(discovery("show", f"{run.name}-control", "--programs", "--json", cwd=home).stdout)["programs"]
     seeds = {program["key"] for program in parents if not program["parents"]}
     assert {parent for program in parents for parent in program["parents"]} <= seeds
