@@ -106,20 +106,21 @@ def limit_resources(limits: Limits, *, mapped_bytes: int, processes: int | None)
         mapped_bytes: Address space already mapped by the warm process.
         processes: Processes and threads that this user may have in its namespace; None where it has none of its own.
     """
+    seconds = max(1, math.ceil(limits.cpu_seconds))
     bounds = {
-        resource.RLIMIT_CORE: 1,  # 0 would still start a core handler behind a pipe; 1 stops both
-        resource.RLIMIT_AS: mapped_bytes + limits.memory_bytes,
-        resource.RLIMIT_CPU: max(1, math.ceil(limits.cpu_seconds)),
-        resource.RLIMIT_NOFILE: limits.open_files,
-        resource.RLIMIT_FSIZE: limits.scratch_bytes,
-        resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_CORE: (1, 1),  # 0 would still start a core handler behind a pipe; 1 stops both
+        resource.RLIMIT_AS: (mapped_bytes + limits.memory_bytes,) * 2,
+        resource.RLIMIT_CPU: (seconds, seconds + 1),  # SIGXCPU says why; SIGKILL follows where it is ignored
+        resource.RLIMIT_NOFILE: (limits.open_files,) * 2,
+        resource.RLIMIT_FSIZE: (limits.scratch_bytes,) * 2,
+        resource.RLIMIT_MEMLOCK: (0, 0),
+        resource.RLIMIT_MSGQUEUE: (0, 0),
     }
     if processes is not None:
-        bounds[resource.RLIMIT_NPROC] = processes
-    for which, bound in bounds.items():
-        soft, hard = resource.getrlimit(which)
-        if hard != resource.RLIM_INFINITY:
-            bound = min(bound, hard)
-        if (soft, hard) != (bound, bound):  # the filter refuses any change of the core limit
-            resource.setrlimit(which, (bound, bound))
+        bounds[resource.RLIMIT_NPROC] = (processes, processes)
+    for which, wanted in bounds.items():
+        current = resource.getrlimit(which)
+        if current[1] != resource.RLIM_INFINITY:
+            wanted = min(wanted[0], current[1]), min(wanted[1], current[1])
+        if wanted != current:  # the filter refuses any change of the core limit
+            resource.setrlimit(which, wanted)

@@ -29,7 +29,8 @@ _DENIED = (
     "modify_ldt quotactl quotactl_fd open_by_handle_at name_to_handle_at fanotify_init fanotify_mark",
     "lookup_dcookie nfsservctl uselib personality shmget shmat shmctl shmdt semget semop semtimedop semctl",
     "msgget msgsnd msgrcv msgctl ipc mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
-    "memfd_create memfd_secret setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set migrate_pages move_pages",
+    "memfd_create memfd_secret",
+    "setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set migrate_pages move_pages",
 )
 
 #: CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET

@@ -167,7 +167,8 @@ def verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[An
     if done is None:
         return "crash", "the sandbox was lost during the call"
     exceeded, status = done["exceeded"], done["status"]
-    if exceeded == "cpu" or (os.WIFSIGNALED(status) and cpu >= limits.cpu_seconds):
+    died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    if exceeded == "cpu" or died_of == signal.SIGXCPU or (died_of == signal.SIGKILL and cpu >= limits.cpu_seconds):
         return "timeout", f"more than {limits.cpu_seconds:g} s of CPU time"
     if exceeded == "memory":
         return "memory", f"more than {limits.memory_bytes >> 20} MiB of memory over its processes"
@@ -175,8 +176,8 @@ def verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[An
         return "memory", f"more than {limits.scratch_bytes >> 20} MiB of scratch"
     if exceeded == "files":
         return "memory", "too many files"
-    if os.WIFSIGNALED(status):
-        return "crash", f"the process died of {signal.Signals(os.WTERMSIG(status)).name}"
+    if died_of is not None:
+        return "crash", f"the process died of {signal.strsignal(died_of) or 'signal'} ({died_of})"
     return "invalid", f"the process ended (exit code {os.waitstatus_to_exitcode(status)}) without an answer"
 
 

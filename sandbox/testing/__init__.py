@@ -1,0 +1,17 @@
+"""The conformance kit of sandbox backends: needs pytest and psutil.
+
+A backend passes by one fixture::
+
+    class TestMine(SandboxConformance):
+        @pytest.fixture(scope="class")
+        @classmethod
+        def sandbox(cls) -> Sandbox:
+            return Mine()
+"""
+
+from __future__ import annotations
+
+from .attacks import ATTACKS, KIT_LIMITS, Attack
+from .kit import SandboxConformance, kit_harness, run_program
+
+__all__ = ["ATTACKS", "KIT_LIMITS", "Attack", "SandboxConformance", "kit_harness", "run_program"]

@@ -1,0 +1,327 @@
+"""The tests that every backend passes."""
+# ruff: noqa: D102 (the name of a test says what it tests)
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from .._base import Answer, Array, Harness, Limits, Sandbox, SandboxError, Slot
+from ..capabilities import PROPERTIES
+from .attacks import ATTACKS, KIT_LIMITS, Attack
+
+__all__ = ["SandboxConformance", "kit_harness", "run_program"]
+
+_HONEST = """
+import os
+def run():
+    print("at work")
+    left = [os.path.join(f, n) for f in (os.environ["TMPDIR"], "/dev/shm") if os.path.isdir(f) for n in os.listdir(f)]
+    return {"answer": payload["question"] * 2, "left": left, "pids": [n for n in os.listdir("/proc") if n.isdigit()]}
+"""
+
+
+def kit_harness(*preload: str) -> Harness:
+    """The kit's own harness, which executes `payload["source"]`; makes it importable in this process's sense."""
+    folder = str(Path(__file__).with_name("inside"))
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return Harness(entry="run_program", modules=(), preload=preload)
+
+
+def run_program(slot: Slot, source: str, limits: Limits | None = None, **payload: object) -> Answer:
+    """Call `slot`, opened with `kit_harness()`, on a program."""
+    return slot.call({"source": dedent(source), **payload}, limits=limits)
+
+
+def _processes() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def _host() -> tuple[int, str, dict[str, str]]:
+    """What an attack must leave as it was: how many processes we have, the mounts, the environment."""
+    return len(_processes()), Path("/proc/self/mounts").read_text(), dict(os.environ)
+
+
+class SandboxConformance:
+    """Subclass it and supply the fixture `sandbox`."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sandbox(cls) -> Sandbox:
+        """The backend under test."""
+        raise NotImplementedError("a conformance class supplies the fixture `sandbox`")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def slot(cls, sandbox: Sandbox) -> Iterator[Slot]:
+        """A slot that most tests share."""
+        with sandbox.open(kit_harness(), KIT_LIMITS) as slot:
+            yield slot
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def numeric(cls, sandbox: Sandbox) -> Iterator[Slot]:
+        """A slot with numpy in it."""
+        with sandbox.open(kit_harness("numpy"), KIT_LIMITS) as slot:
+            yield slot
+
+    def assert_sound(self, sandbox: Sandbox, slot: Slot) -> None:
+        """The next honest program is answered rightly, and finds nothing of what ran before it."""
+        answer = run_program(slot, _HONEST, question=21)
+        assert (answer.status, answer.message) == ("ok", "")
+        assert answer.value["answer"] == 42
+        assert answer.stdout == "at work\n"
+        if sandbox.capabilities()["fs_isolated"].level == "enforced":
+            assert answer.value["left"] == []
+        if sandbox.capabilities()["pid_tree_kill"].level == "enforced":
+            assert len(answer.value["pids"]) == 2, "only the warm process and the program itself"
+
+    @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+    def test_attack(self, sandbox: Sandbox, slot: Slot, attack: Attack, tmp_path: Path) -> None:
+        if attack.needs and sandbox.capabilities()[attack.needs].level == "none":
+            assert sandbox.capabilities()[attack.needs].mechanism, "what is not bounded has to be reported"
+            return
+        canary = tmp_path / "canary"
+        canary.write_text("alive")
+        self.assert_sound(sandbox, slot)
+        before = _host()
+        limits = dataclasses.replace(KIT_LIMITS, wall_seconds=attack.wall_seconds, cpu_seconds=attack.cpu_seconds)
+        answer = run_program(slot, attack.source, limits)
+        assert answer.status in attack.statuses, answer
+        assert attack.holds(answer), answer
+        assert answer.status == "ok" or (answer.message and not answer.value and not answer.arrays)
+        assert "\n" not in answer.message
+        self.assert_sound(sandbox, slot)
+        assert _host() == before
+        assert canary.read_text() == "alive"
+
+    def test_control_a_wrong_answer_arrives_as_given(self, slot: Slot) -> None:
+        assert run_program(slot, "def run(): return {'answer': 41}").value == {"answer": 41}
+
+    def test_plain_data_and_arrays_cross_unchanged(self, numeric: Slot) -> None:
+        value: dict[str, Any] = {
+            "text": 'é\0"\\\u2028😀',
+            "numbers": [0, -1, 2**63 - 1, 0.1, 1e300, -0.0],
+            "none": None,
+            "yes": True,
+            "d": {},
+        }
+        kinds = ("<f4", "<f8", "<i4", "<i8", "|u1", "|b1")
+        shapes = ((), (0,), (3,), (2, 0, 4), (2, 3, 5))
+        arrays = {}
+        for kind in kinds:
+            for shape in shapes:
+                content = np.arange(int(np.prod(shape))).reshape(shape) % 2
+                arrays[f"{kind}{shape}"] = Array.of(content.astype(kind))
+        arrays["special"] = Array.of(np.array([np.nan, np.inf, -np.inf, -0.0]))
+        source = "def run(): return payload['value'], arrays"
+        answer = numeric.call({"source": source, "value": value}, arrays)
+        assert (answer.status, answer.message) == ("ok", "")
+        assert answer.value == value
+        assert list(answer.arrays) == list(arrays)
+        for name, array in arrays.items():
+            assert answer.arrays[name] == array
+
+    def test_ten_megabytes_cross_both_ways(self, sandbox: Sandbox) -> None:
+        big = Array.of(np.arange(1_250_000, dtype="<f8"))
+        limits = dataclasses.replace(KIT_LIMITS, answer_bytes=11 << 20)
+        with sandbox.open(kit_harness("numpy"), limits) as slot:
+            source = "def run():\n    arrays['x'] += 1\n    return {}, arrays"
+            answer = slot.call({"source": source}, {"x": big})
+        assert (answer.arrays["x"].numpy() == big.numpy() + 1).all()
+
+    @pytest.mark.parametrize(
+        "result",
+        [
+            "np.float64(1)",
+            "{'x': np.float64(1)}",
+            "({}, {'x': [1.0]})",
+            "({}, {'x': np.matrix([1.0])})",
+            "({}, {'x': np.ma.array([1.0])})",
+            "({}, {'x': np.array(['a'])})",
+            "({}, {'x': np.array([object()])})",
+            "({}, {'x': np.ones(2, '>f8')})",
+            "({}, {'x': np.ones(2, 'f2')})",
+            "({}, {1: np.ones(2)})",
+            "({}, {'': np.ones(2)})",
+            "({}, {'x': np.zeros(5 << 20, 'u1')})",
+        ],
+    )
+    def test_results_that_are_no_plain_arrays_are_invalid(self, numeric: Slot, result: str) -> None:
+        answer = run_program(numeric, f"import numpy as np\ndef run(): return {result}")
+        assert (answer.status, answer.value, answer.arrays) == ("invalid", {}, {})
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            b'{"status":"ok","value":{"x":NaN},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{"x":1e999},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{"x":1,"x":2},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{"x":"\\ud800"},"arrays":[],"detail":{}}',
+            b'\xef\xbb\xbf{"status":"ok","value":{},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{"x":"\xff"},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":' + b'{"x":' * 200_000 + b"1" + b"}" * 200_000 + b',"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{"x":' + b"9" * 10_000 + b'},"arrays":[],"detail":{}}',
+            b'{"status":"timeout","value":{},"arrays":[],"detail":{}}',
+            b'{"status":"ok","value":{},"arrays":[],"detail":{},"wall_seconds":0}',
+            b'{"status":"ok","value":{},"arrays":[{"name":"x","dtype":"|O","shape":[1]}],"detail":{}}',
+            b'{"status":"ok","value":{},"arrays":[{"name":"x","dtype":"<f8","shape":[1]}],"detail":{}}',
+            b'{"status":"ok","value":{},"arrays":[{"name":"x","dtype":"<f8","shape":[-1]}],"detail":{}}',
+            b'{"status":"ok","value":{},"arrays":[{"name":"x","dtype":"<f8","shape":[0,1e3]}],"detail":{}}',
+            b"\x80\x04.",
+        ],
+        ids=range(15),
+    )
+    def test_frames_that_a_program_forges_are_read_strictly(self, slot: Slot, document: bytes) -> None:
+        answer = run_program(
+            slot, "def run(): raw_answer(payload['text'].encode('latin-1'))", text=document.decode("latin-1")
+        )
+        assert (answer.status, answer.value, answer.arrays) == ("invalid", {}, {})
+
+    def test_only_the_first_answer_counts(self, slot: Slot) -> None:
+        frame = '{"status":"ok","value":{"n":%d},"arrays":[],"detail":{}}'
+        answer = run_program(
+            slot, f"def run():\n    for n in (1, 2): raw_answer(({frame!r} % n).encode())\n    return {{'n': 3}}"
+        )
+        assert answer.value == {"n": 1}
+
+    def test_nothing_written_at_exit_counts(self, slot: Slot) -> None:
+        source = """
+        import atexit, threading, time
+        def late():
+            raw_answer(b'{"status":"ok","value":{"n":2},"arrays":[],"detail":{}}')
+        def run():
+            atexit.register(late)
+            threading.Thread(target=lambda: (time.sleep(0.05), late()), daemon=True).start()
+            return {"n": 1}
+        """
+        assert run_program(slot, source).value == {"n": 1}
+
+    def test_a_fork_that_returns_does_not_answer_twice(self, slot: Slot) -> None:
+        answer = run_program(slot, "import os\ndef run(): return {'child': os.fork() == 0}")
+        assert answer.value == {"child": False}
+
+    def test_nothing_is_carried_from_call_to_call(self, sandbox: Sandbox, slot: Slot) -> None:
+        source = """
+        import builtins, json, os, random
+        def run():
+            seen = [getattr(builtins, "kept", None), getattr(json, "kept", None)]
+            builtins.kept = json.kept = 1
+            if payload["isolated"]:
+                for folder in ("/scratch", "/dev/shm"):
+                    seen += os.listdir(folder) + os.listxattr(folder) + [os.stat(folder).st_mode & 0o777 != 0o700]
+                    attempt(os.setxattr, folder, "user.kept", b"1")
+                    os.makedirs(folder + "/a/b")
+                    os.chmod(folder + "/a", 0)
+                    os.symlink("/", folder + "/link")
+                    os.chmod(folder, 0)
+            return {"seen": [x for x in seen if x], "random": random.random(), "hash": hash("text")}
+        """
+        isolated = sandbox.capabilities()["fs_isolated"].level == "enforced"
+        first, second = (run_program(slot, source, isolated=isolated) for _ in range(2))
+        assert first.status == second.status == "ok"
+        assert first.value["seen"] == second.value["seen"] == []
+        assert first.value == second.value, "every call starts from the same random state"
+
+    def test_folders_too_deep_to_remove_are_gone_too(self, sandbox: Sandbox, slot: Slot) -> None:
+        if sandbox.capabilities()["fs_isolated"].level != "enforced":
+            return
+        run_program(slot, "import os\ndef run():\n    for _ in range(2000): os.mkdir('d'); os.chdir('d')")
+        self.assert_sound(sandbox, slot)
+
+    def test_an_orphan_is_gone_before_the_next_call(self, sandbox: Sandbox, slot: Slot) -> None:
+        source = """
+        import os, time
+        def run():
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0: time.sleep(600)
+                os._exit(0)
+            return {}
+        """
+        if sandbox.capabilities()["pid_tree_kill"].level == "enforced":
+            assert run_program(slot, source).status == "ok"
+            self.assert_sound(sandbox, slot)
+
+    def test_errors_name_type_message_and_line(self, slot: Slot) -> None:
+        answer = run_program(slot, "def deep():\n    raise ValueError('wrong\\x1b[2J\\nhere')\ndef run():\n    deep()")
+        assert (answer.status, answer.error_type, answer.error_line) == ("error", "ValueError", 2)
+        assert answer.message == r"ValueError: wrong\x1b[2J here"
+
+    def test_a_syntax_error_names_its_line(self, slot: Slot) -> None:
+        answer = run_program(slot, "x = 1\ndef run(:\n    pass")
+        assert (answer.error_type, answer.error_line) == ("SyntaxError", 2)
+
+    def test_error_texts_are_bounded(self, slot: Slot) -> None:
+        answer = run_program(
+            slot, "class E(Exception): pass\nE.__name__ = 'E' * 10**6\ndef run(): raise E('x' * 10**7)"
+        )
+        assert answer.status == "error"
+        assert len(answer.message) <= 2000 and len(answer.error_type) <= 100
+
+    def test_time_is_measured(self, slot: Slot) -> None:
+        source = (
+            "import time\ndef run():\n    end = time.process_time() + 0.05\n    while time.process_time() < end: pass"
+        )
+        answer = run_program(slot, source + "\n    return {}")
+        assert answer.wall_seconds >= 0.05 and answer.cpu_seconds >= 0.05
+        assert not answer.clock_limited
+
+    def test_a_call_may_have_less_than_the_slot_but_not_more(self, slot: Slot) -> None:
+        less = dataclasses.replace(KIT_LIMITS, memory_bytes=32 << 20)
+        assert run_program(slot, "def run(): return {'n': len(bytearray(64 << 20))}", less).status == "memory"
+        for name in (field.name for field in dataclasses.fields(Limits)):
+            more = dataclasses.replace(KIT_LIMITS, **{name: getattr(KIT_LIMITS, name) + 1})
+            with pytest.raises(ValueError, match=name):
+                run_program(slot, "def run(): return {}", more)
+
+    @pytest.mark.parametrize("payload", [{"x": float("nan")}, {"x": object()}, {1: 2}, {"x": 1 << 70}])
+    def test_a_payload_that_is_no_plain_data_is_the_callers_mistake(
+        self, slot: Slot, payload: dict[str, object]
+    ) -> None:
+        with pytest.raises(ValueError):
+            slot.call(payload)
+
+    def test_a_closed_slot_leaves_nothing_and_refuses(self, sandbox: Sandbox) -> None:
+        before = _processes(), len(os.listdir("/proc/self/fd"))
+        slot = sandbox.open(kit_harness(), KIT_LIMITS)
+        run_program(slot, "def run(): return {}")
+        slot.close()
+        slot.close()
+        assert (_processes(), len(os.listdir("/proc/self/fd"))) == before
+        with pytest.raises(SandboxError):
+            run_program(slot, "def run(): return {}")
+
+    def test_many_calls_leak_nothing(self, sandbox: Sandbox, slot: Slot) -> None:
+        run_program(slot, "def run(): return {}")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            run_program(slot, "def run(): return {}")
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+    @pytest.mark.parametrize(
+        "harness", [Harness("no_such_harness", ()), Harness("run_program", (), ("no_such_package",))]
+    )
+    def test_a_harness_that_cannot_be_loaded_is_an_error_of_the_system(
+        self, sandbox: Sandbox, harness: Harness
+    ) -> None:
+        kit_harness()
+        before = _processes()
+        with pytest.raises(SandboxError, match="no_such"):
+            sandbox.open(harness, KIT_LIMITS)
+        assert _processes() == before
+
+    def test_the_report_is_complete(self, sandbox: Sandbox) -> None:
+        report = sandbox.capabilities()
+        assert set(report) == set(PROPERTIES)
+        assert all(entry.level in ("enforced", "best_effort", "none") and entry.mechanism for entry in report.values())
