@@ -5,8 +5,8 @@ own, at which tuned AdamW reaches l, interpolated linearly in log loss and clipp
 ln 2 for a rule that does in n steps what AdamW does in 2n. (VeLOdrome's measure: Metz et al., arXiv 2211.09760.)
 
 `python -m discovery.tasks.optimizers.baseline` makes the table anew (about ten minutes of one core). AdamW gets the
-same grid as any candidate, three weight decays besides, and six times the seeds; the losses in the table come from seeds that took
-no part in tuning, and no search or confirmation ever draws either kind.
+same grid as any candidate, three weight decays besides, and six times the seeds; the losses in the table come from
+seeds that took no part in tuning, and no search or confirmation ever draws either kind.
 """
 
 from __future__ import annotations

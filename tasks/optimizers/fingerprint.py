@@ -1,7 +1,7 @@
 """Behavioural fingerprints: what a rule does on fixed gradient traces, whatever its text.
 
-Three traces of 16 steps, in float64: stationary Gaussian gradients; heavy-tailed, sparse gradients whose sign flips; and
-correlated gradients whose scale drifts over six decades. Weights wander independently of the rule. All updates of a
+Three traces of 16 steps, in float64: stationary Gaussian gradients; heavy-tailed, sparse gradients whose sign flips;
+and correlated gradients whose scale drifts over six decades. Weights wander independently of the rule. All updates of a
 trace are divided by their root mean square, since the learning-rate sweep absorbs any global scale, and rounded to six
 digits. Equal fingerprints mean equal rules, as far as these traces can tell.
 """

@@ -28,7 +28,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from discovery.tasks.optimizers.interpreter import Rule
 from discovery.tasks.optimizers.models import LaneModel, View, bind
+from discovery.tasks.optimizers.rule import lower
 
 __all__ = ["LANES_AT_ONCE", "UpdateRule", "call", "schedule", "train"]
 
@@ -87,9 +89,6 @@ def _dispatch(
 
 
 def _rule(source: str) -> UpdateRule:
-    from discovery.tasks.optimizers.interpreter import Rule
-    from discovery.tasks.optimizers.rule import lower
-
     rule: UpdateRule = Rule(lower(source))
     return rule
 

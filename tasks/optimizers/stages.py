@@ -41,10 +41,13 @@ class Judge:
 
     Args:
         slot: Open sandbox slot.
+
+    Attributes:
+        slot: The same.
     """
 
     def __init__(self, slot: Slot) -> None:
-        self._slot = slot
+        self.slot = slot
         self._zoo: Mapping[str, str] | None = None
 
     def judge(self, source: str, stage: str, replicate: int, seed: int, limits: Limits) -> Verdict:
@@ -54,7 +57,7 @@ class Judge:
             "probe": self._probe,
             "full": self._full,
         }
-        trainer = Trainer(self._slot, limits, source)
+        trainer = Trainer(self.slot, limits, source)
         try:
             verdict = stages[stage](trainer, derive(seed, "optimizers", stage, replicate))
         except CandidateFailed as failure:
@@ -108,18 +111,18 @@ class Judge:
 
     def _identity(self, trainer: Trainer) -> dict[str, JSON]:
         """Fingerprint of the rule, and the name of the zoo's rule that has the same one, or None."""
-        (own,) = fingerprints(self._slot, trainer.limits, [trainer.source])
+        (own,) = fingerprints(self.slot, trainer.limits, [trainer.source])
         if self._zoo is None:
             sources = zoo.sources()
             self._zoo = dict(
-                zip(fingerprints(self._slot, trainer.limits, list(sources.values())), sources, strict=True)
+                zip(fingerprints(self.slot, trainer.limits, list(sources.values())), sources, strict=True)
             )
         return {"fingerprint": own, "rediscovers": self._zoo.get(own)}
 
 
 def probe_score(found: float, shortfall: float) -> float:
-    """Score of a probed rule in [-ln 4 - 2, -ln 4 - 1], rising with its log speed-up `found` and, where that is clipped,
-    falling with the `shortfall` of its log loss."""
+    """Score of a probed rule in [-ln 4 - 2, -ln 4 - 1], rising with its log speed-up `found` and, where that is
+    clipped, falling with the `shortfall` of its log loss."""
     if shortfall > 0:
         return -CLIP - 2.0 + 0.5 * math.exp(-shortfall)
     return -CLIP - 1.5 + 0.5 * (found + CLIP) / (2.0 * CLIP)

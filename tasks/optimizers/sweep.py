@@ -1,9 +1,9 @@
 """Training a candidate through the sandbox, and finding its learning rate.
 
-The losses that leave this module are computed here from returned weights. A rule may scale its direction as it likes, so
-the search for the rate starts where the harness found the rule's own scale (a power of two), in octaves with one seed;
-half octaves around the best octave follow with several seeds. A best rate on the edge of its grid extends the grid, a
-bounded number of times; a rule whose best rate stays on the edge was not tuned, and its measurement is void.
+The losses that leave this module are computed here from returned weights. A rule may scale its direction as it likes,
+so the search for the rate starts where the harness found the rule's own scale (a power of two), in octaves with one
+seed; half octaves around the best octave follow with several seeds. A best rate on the edge of its grid extends the
+grid, a bounded number of times; a rule whose best rate stays on the edge was not tuned, and its measurement is void.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from discovery.model import Status
 from discovery.sandbox import Answer, Array, Limits, Slot
 from discovery.tasks.optimizers.proxies import Proxy, proxy
 
-__all__ = ["CandidateFailed", "Lane", "Trainer", "Tuned", "check_answer", "locate", "tune"]
+__all__ = ["CandidateFailed", "Lane", "Trainer", "Tuned", "check_answer", "inputs", "locate", "tune"]
 
 #: Octaves of the first sweep: learning rate times the rule's own scale, as powers of two.
 OCTAVES = range(-9, 0)
@@ -120,13 +120,14 @@ class Trainer:
             "dtype": self.dtype,
             "lanes": [[lane.rate, lane.decay, lane.seed] for lane in lanes],
         }
-        answer = self.slot.call(payload, _inputs(task.name, tuple(seeds), steps), self.limits)
+        answer = self.slot.call(payload, inputs(task.name, tuple(seeds), steps), self.limits)
         self.cpu_seconds += answer.cpu_seconds
         return check_answer(answer)
 
 
 @lru_cache(maxsize=16)
-def _inputs(name: str, seeds: tuple[int, ...], steps: int | None) -> dict[str, Array]:
+def inputs(name: str, seeds: tuple[int, ...], steps: int | None) -> dict[str, Array]:
+    """What `Proxy.runs` gives for the task called `name`, ready to be sent."""
     return {key: Array.of(values) for key, values in proxy(name).runs(list(seeds), steps).items()}
 
 
