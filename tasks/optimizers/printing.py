@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import keyword
 from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from discovery.grammar.ir import Arg, Block, Const, Form, Number, Ref, Statement
 from discovery.tasks.optimizers.layout import DIRECTION, INIT, kinds_of, state_name, update_blocks
 from discovery.tasks.optimizers.vocabulary import PRIMITIVES
 
-__all__ = ["RESERVED", "constant_expression", "is_temporary", "source_of"]
+__all__ = ["RESERVED", "BlockWriter", "constant_expression", "is_temporary", "number_text", "source_of"]
 
 #: Names that mean something in a rule.
 RESERVED = frozenset(("w", "g", "s", "t", "kind", "shape", "HYPER", "init", "update", "True", "False", *PRIMITIVES))
@@ -30,14 +31,14 @@ def source_of(form: Form) -> str:
     Raises:
         KeyError: an operation that is not of the language.
     """
-    constants = [f'"{name}": {_number(value)}' for name, value in form.constants.items()]
+    constants = [f'"{name}": {number_text(value)}' for name, value in form.constants.items()]
     lines = [f"HYPER = {{{', '.join(constants)}}}"]
     lines += ["", "", "def init(shape, kind):", f"    return {_init_table(form)}"]
     lines += ["", "", "def update(w, g, s, t, kind):"]
     blocks = update_blocks(form)
     last = max(blocks, key=lambda block: len(kinds_of(block.name)))
     for block in (*(each for each in blocks if each is not last), last):
-        body = _BlockPrinter(form, block).lines()
+        body = _update_lines(form, block)
         if block is not last:
             kinds = [f'"{kind}"' for kind in kinds_of(block.name)]
             test = f"== {kinds[0]}" if len(kinds) == 1 else f"in ({', '.join(kinds)})"
@@ -52,14 +53,15 @@ def is_temporary(name: str) -> bool:
     return name.startswith("_") and name[1:].isdigit()
 
 
-def _number(value: Number) -> str:
+def number_text(value: Number) -> str:
+    """`value` as a short Python literal of the same value."""
     number = float(value)
     return str(int(number)) if number.is_integer() and abs(number) < 1e6 and str(number) != "-0.0" else repr(number)
 
 
 def constant_expression(const: Const) -> ast.expr:
     """A constant as Python: its name, or the number."""
-    return ast.parse(const.name or _number(const.value), mode="eval").body
+    return ast.parse(const.name or number_text(const.value), mode="eval").body
 
 
 def _init_table(form: Form) -> str:
@@ -76,76 +78,107 @@ def _init_table(form: Form) -> str:
     return f"{{{', '.join(entries)}}}"
 
 
-class _BlockPrinter:
-    """Lines of one update block.
+class BlockWriter:
+    """Assignments that compute the statements of a block, in order.
 
     `pending` holds the temporaries that are computed but not written yet, in order. An expression may take up the last
     of them, if it uses them in that order; else all are written as assignments first.
+
+    Args:
+        block: What to write.
+        taken: Names that no value may get.
+        call: Expression of a statement, given those of its arguments.
+        leaf: Expression of a constant or of an input of the block.
+        repeated: Positions of the arguments that `call` writes more than once; temporaries do not go there.
+
+    Attributes:
+        lines: What is written so far.
     """
 
-    def __init__(self, form: Form, block: Block) -> None:
-        self.block = block
-        self.written: list[str] = []
+    def __init__(
+        self,
+        block: Block,
+        taken: Iterable[str],
+        call: Callable[[Statement, list[ast.expr]], ast.expr],
+        leaf: Callable[[Arg], ast.expr],
+        repeated: Callable[[Statement], Container[int]] = lambda statement: (),
+    ) -> None:
+        self.block, self.call, self.leaf, self.repeated = block, call, leaf, repeated
+        self.lines: list[str] = []
         self.pending: list[tuple[str, ast.expr]] = []
         self.names: dict[str, str] = {}
-        self.taken = {*RESERVED, *form.constants}
+        self.taken = set(taken)
         self.ports = {port.name for port in block.inputs}
         used = [arg for statement in block.statements for arg in statement.args]
-        used += [output.value for output in block.outputs if output.value != Ref(output.carries or "")]
+        used += [output.value for output in block.outputs]
         self.uses = Counter(arg.name for arg in used if isinstance(arg, Ref))
+        self.pinned = {
+            arg.name
+            for statement in block.statements
+            for position, arg in enumerate(statement.args)
+            if isinstance(arg, Ref) and position in repeated(statement)
+        }
 
-    def lines(self) -> list[str]:
-        for statement in self.block.statements:
-            self._statement(statement)
-        values = self._arguments([output.value for output in self.block.outputs])
-        direction = next(i for i, output in enumerate(self.block.outputs) if output.label == DIRECTION)
-        entries = [
-            f'"{state_name(output.label)}": {ast.unparse(value)}'
-            for output, value in zip(self.block.outputs, values, strict=True)
-            if output.label != DIRECTION
-        ]
-        return [*self.written, f"return {ast.unparse(values[direction])}, {{{', '.join(entries)}}}"]
-
-    def _statement(self, statement: Statement) -> None:
+    def write(self, statement: Statement) -> None:
+        """Write `statement`, or keep it for the expression that uses it."""
         (name,) = statement.outputs
-        expression = _call(statement, self._arguments(list(statement.args)))
-        if is_temporary(name) and self.uses[name] == 1 and len(ast.unparse(expression)) <= _WIDTH:
+        expression = self.call(statement, self.values(statement.args))
+        alone = self.uses[name] == 1 and name not in self.pinned
+        if is_temporary(name) and alone and len(ast.unparse(expression)) <= _WIDTH:
             self.pending.append((name, expression))
         else:
-            self._write_pending()
-            self._write(name, expression)
+            self.flush()
+            self._assign(name, expression)
 
-    def _arguments(self, args: list[Arg]) -> list[ast.expr]:
+    def values(self, args: Sequence[Arg]) -> list[ast.expr]:
+        """Expressions of `args`, each with the pending temporaries it may take up."""
         waiting = [name for name, _ in self.pending]
         wanted = [arg.name for arg in args if isinstance(arg, Ref) and arg.name in waiting]
         if wanted != waiting[len(waiting) - len(wanted) :]:
-            self._write_pending()
+            self.flush()
             wanted = []
         keep = len(self.pending) - len(wanted)
-        taken = dict(self.pending[keep:])
+        inside = dict(self.pending[keep:])
         del self.pending[keep:]
-        return [taken[arg.name] if isinstance(arg, Ref) and arg.name in taken else self._argument(arg) for arg in args]
+        return [self._value(arg, inside) for arg in args]
 
-    def _argument(self, arg: Arg) -> ast.expr:
-        if isinstance(arg, Const):
-            return constant_expression(arg)
-        if arg.name in self.ports and arg.name not in ("w", "g", "t"):
-            return ast.Subscript(ast.Name("s"), ast.Constant(state_name(arg.name)))
-        return ast.Name(self.names.get(arg.name, arg.name))
-
-    def _write_pending(self) -> None:
+    def flush(self) -> None:
+        """Write what is pending."""
         for name, expression in self.pending:
-            self._write(name, expression)
+            self._assign(name, expression)
         self.pending.clear()
 
-    def _write(self, name: str, expression: ast.expr) -> None:
-        made = base = name.lstrip("_") if name.lstrip("_").isidentifier() else f"x{name.strip('_')}"
+    def _value(self, arg: Arg, inside: dict[str, ast.expr]) -> ast.expr:
+        if isinstance(arg, Const) or arg.name in self.ports:
+            return self.leaf(arg)
+        return inside.get(arg.name) or ast.Name(self.names.get(arg.name, arg.name))
+
+    def _assign(self, name: str, expression: ast.expr) -> None:
+        made = base = f"x{name[1:]}" if is_temporary(name) else name
         number = 2
         while made in self.taken or keyword.iskeyword(made):
             made, number = f"{base}_{number}", number + 1
         self.taken.add(made)
         self.names[name] = made
-        self.written.append(f"{made} = {ast.unparse(expression)}")
+        self.lines.append(f"{made} = {ast.unparse(expression)}")
+
+
+def _update_lines(form: Form, block: Block) -> list[str]:
+    def leaf(arg: Arg) -> ast.expr:
+        if isinstance(arg, Const):
+            return constant_expression(arg)
+        if arg.name in ("w", "g", "t"):
+            return ast.Name(arg.name)
+        return ast.Subscript(ast.Name("s"), ast.Constant(state_name(arg.name)))
+
+    writer = BlockWriter(block, {*RESERVED, *form.constants}, _call, leaf)
+    for statement in block.statements:
+        writer.write(statement)
+    labels = [output.label for output in block.outputs]
+    values = dict(zip(labels, writer.values([output.value for output in block.outputs]), strict=True))
+    direction = ast.unparse(values.pop(DIRECTION))
+    entries = [f'"{state_name(label)}": {ast.unparse(value)}' for label, value in values.items()]
+    return [*writer.lines, f"return {direction}, {{{', '.join(entries)}}}"]
 
 
 def _call(statement: Statement, arguments: list[ast.expr]) -> ast.expr:
