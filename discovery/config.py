@@ -143,7 +143,7 @@ def _refuse_unknown(tree: Mapping[str, JSON], where: str) -> None:
         for dotted in inner or [key]:
             if dotted in known and (dotted != "search" or isinstance(value, dict)):
                 continue
-            section, _, name = dotted.rpartition(".")
+            section = dotted.rpartition(".")[0]
             near = difflib.get_close_matches(dotted, known, 1)
             suggestion = near[0].removeprefix(f"{section}.") if near else ""
             raise ConfigError(

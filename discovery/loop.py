@@ -5,8 +5,8 @@ the outcomes told so far. Killed at any moment and taken up again, a run propose
 policy) and judges none twice.
 
 Visibility. Under `window`, proposal k is asked when the outcomes of all proposals up to k - window exist, and is told
-exactly those, in the order of their numbers. Under `arrival` it is told all that the journal holds, in the order in which
-they were concluded; the position is recorded with the proposal.
+exactly those, in the order of their numbers. Under `arrival` it is told all that the journal holds, in the order in
+which they were concluded; the position is recorded with the proposal.
 """
 
 from __future__ import annotations

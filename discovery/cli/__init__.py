@@ -12,8 +12,18 @@ from typing import Annotated
 import typer
 
 from discovery import __version__
-from discovery.cli import check, compare, confirm, diff, doctor, export, resume, run, show, task, verify
-from discovery.cli import list as list_runs
+from discovery.cli.check import command as check_command
+from discovery.cli.compare import command as compare_command
+from discovery.cli.confirm import command as confirm_command
+from discovery.cli.diff import command as diff_command
+from discovery.cli.doctor import command as doctor_command
+from discovery.cli.export import command as export_command
+from discovery.cli.list import command as list_command
+from discovery.cli.resume import command as resume_command
+from discovery.cli.run import command as run_command
+from discovery.cli.show import command as show_command
+from discovery.cli.task import app as task_app
+from discovery.cli.verify import command as verify_command
 from discovery.errors import DiscoveryError
 
 __all__ = ["app", "main"]
@@ -51,18 +61,18 @@ def _root(
 ) -> None: ...
 
 
-app.command("run")(run.command)
-app.command("resume")(resume.command)
-app.command("list")(list_runs.command)
-app.command("show")(show.command)
-app.command("diff")(diff.command)
-app.command("compare")(compare.command)
-app.command("check")(check.command)
-app.command("confirm")(confirm.command)
-app.command("export")(export.command)
-app.command("verify")(verify.command)
-app.add_typer(task.app, name="task")
-app.command("doctor")(doctor.command)
+app.command("run")(run_command)
+app.command("resume")(resume_command)
+app.command("list")(list_command)
+app.command("show")(show_command)
+app.command("diff")(diff_command)
+app.command("compare")(compare_command)
+app.command("check")(check_command)
+app.command("confirm")(confirm_command)
+app.command("export")(export_command)
+app.command("verify")(verify_command)
+app.add_typer(task_app, name="task")
+app.command("doctor")(doctor_command)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from discovery.cli._options import JsonOption, OutOption
 
 if TYPE_CHECKING:
     from discovery.evaluate.confirm import Finalist
-    from discovery.model import Program
+    from discovery.model import JSON, Program
     from discovery.store import Journal
     from discovery.task import Task
 
@@ -70,7 +71,7 @@ async def _confirm(journal: Journal, task: Task, programs: list[tuple[Program, f
         return await confirm.confirm(pool, task, config["seed"], programs)
 
 
-def _print(journal: Journal, task: Task, known: dict, as_json: bool) -> None:
+def _print(journal: Journal, task: Task, known: Mapping[str, JSON], as_json: bool) -> None:
     if as_json:
         print(json.dumps({"schema": "discovery.confirm/1", "run": str(journal.folder), **known}))
         return
@@ -83,7 +84,7 @@ def _print(journal: Journal, task: Task, known: dict, as_json: bool) -> None:
         print("result: no finalist is confirmed. The search-time scores are not to be claimed.")
 
 
-def _print_finalist(rank: int, entry: dict, task: Task) -> None:
+def _print_finalist(rank: int, entry: Mapping[str, JSON], task: Task) -> None:
     evidence = entry["evidence"]
     low, high = evidence["interval"]
     adjusted = "" if entry["adjusted_p"] is None else f", p = {entry['adjusted_p']:.2g} after Holm"

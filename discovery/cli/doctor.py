@@ -26,6 +26,7 @@ def command(
 
     discovery doctor --json
     """
+    from discovery.cli._leftovers import remove_leftovers
     from discovery.sandbox import sandbox_names
     from discovery.store import runs_folder
 
@@ -34,7 +35,7 @@ def command(
     backends = {name: _backend(name) for name in sandbox_names() if name != "auto"}
     default = _backend("auto")
     problems = _problems(facts, default)
-    cleaned = _clean() if clean else None
+    cleaned = remove_leftovers() if clean else None
     if as_json:
         report = {
             **facts,
@@ -159,12 +160,6 @@ def _problems(facts: dict[str, Any], default: dict[str, Any]) -> list[dict[str, 
     return found
 
 
-def _clean() -> list[str]:
-    """What a dead run can leave behind, removed. That is nothing: the processes of a slot die with its owner, its files
-    live in mounts that vanish with them, and a journal's lease is a lock that the kernel drops."""
-    return []
-
-
 def _print(
     facts: dict[str, Any],
     backends: dict[str, Any],
@@ -189,7 +184,7 @@ def _print(
     for problem in problems:
         print(f"\nmissing: {problem['what']}\n  remedy: {problem['remedy']}")
     if cleaned is not None:
-        print("\nnothing to clean: processes and files of a dead run's sandbox vanish with it, and so does its lease")
+        print("\nremoved       " + (", ".join(cleaned) or "nothing: no dead run left anything behind"))
 
 
 def _print_capabilities(backends: dict[str, Any]) -> None:

@@ -62,8 +62,8 @@ def _same_ground(journal: Journal, task: Task) -> None:
     then, now = journal.meta.versions, versions(task)
     if then["task"] != now["task"]:
         raise ConfigError(
-            f"task {task.name!r} has changed since this run began (version {then['task'][:12]}, now {now['task'][:12]}):"
-            " its verdicts would not compare",
+            f"task {task.name!r} has changed since this run began (version {then['task'][:12]}, now "
+            f"{now['task'][:12]}): its verdicts would not compare",
             hint="start a new run, or go back to the task as it was",
         )
     for name in sorted(then.keys() | now.keys()):

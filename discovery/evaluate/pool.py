@@ -1,8 +1,8 @@
 """The local pool of evaluator workers, and what to do when one is lost.
 
 A worker that dies, hangs past its stage's backstop or answers out of protocol is replaced and its request sent again,
-`RETRIES` times; then the run stops with `EvaluatorFailed`. None of this ever becomes a score. What a task or the sandbox
-reports as its own failure is not tried again.
+`RETRIES` times; then the run stops with `EvaluatorFailed`. None of this ever becomes a score. What a task or the
+sandbox reports as its own failure is not tried again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -65,10 +66,8 @@ class _Worker:
 
     async def kill(self) -> None:
         if self._process.returncode is None:
-            try:
+            with suppress(ProcessLookupError):
                 self._process.kill()
-            except ProcessLookupError:
-                pass
         await self._process.wait()
 
 
