@@ -1,4 +1,4 @@
-"""`kill -9` of the controller, at every commit boundary and at random moments; then resume. Nothing is lost or redone."""
+"""`kill -9` of the controller, at every commit boundary and at random moments, then resume: nothing lost or redone."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
-    """Twenty kills of one run, with real evaluators in the default sandbox, each within the first moments of a resume."""
+    """Twenty kills of one run, with real evaluators in the default sandbox, each soon after a resume."""
     common = ("--seed", "3", "--max-proposals", "120", "--display", "none")
     _finish(_start("run", str(toy), *common, "--out", "undisturbed", cwd=tmp_path))
     rng = random.Random(0)
@@ -110,11 +110,11 @@ def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
         arguments = ["resume", "@last", "--display", "none"]
     assert killed >= 5
     _finish(_start("resume", "@last", "--display", "none", cwd=tmp_path))
-    with Journal.open(next((tmp_path / "undisturbed").iterdir())) as one:
-        with Journal.open(next((tmp_path / "runs").iterdir())) as other:
-            assert programs(one) == programs(other)
-            keys = {key for _, _, key in programs(other) if key}
-            committed = Counter((key, verdict.stage) for key in keys for verdict in other.verdicts(key))
+    folders = [next((tmp_path / name).iterdir()) for name in ("undisturbed", "runs")]
+    with Journal.open(folders[0]) as one, Journal.open(folders[1]) as other:
+        assert programs(one) == programs(other)
+        keys = {key for _, _, key in programs(other) if key}
+        committed = Counter((key, verdict.stage) for key in keys for verdict in other.verdicts(key))
     assert set(committed.values()) == {1}
     evaluated = Counter((toy / "evaluations.log").read_text().splitlines())
     assert sum(evaluated.values()) < 2 * len(committed) + 20 * 8, "far more was evaluated than was lost in flight"

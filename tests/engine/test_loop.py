@@ -151,13 +151,13 @@ def test_an_observer_that_raises_is_left_out(tmp_path: Path, toy: Path) -> None:
         pool = cast(Pool, InProcessPool(task, CONFIG.seed))
         loop = Loop(journal, task, CONFIG, Symbolic(task), pool, [broken])
         assert asyncio.run(loop.drive()).judged == 60
-        assert "no screen" in [event["message"] for event in journal.events() if event["event"] == "Alarm"][0]
+        assert "no screen" in next(event["message"] for event in journal.events() if event["event"] == "Alarm")
 
 
 def test_seeds_must_check(toy: Path) -> None:
     text = (toy / "task.py").read_text()
     (toy / "task.py").write_text(text.replace("value = 2\\n", "value = 17\\n"))
-    with pytest.raises(TaskError, match="'two'.*multiple of 17"):
+    with pytest.raises(TaskError, match=r"'two'.*multiple of 17"):
         check_seeds(load_task(str(toy)))
     (toy / "task.py").write_text(text.replace("value = 2\\n", "value =  1\\n"))
     with pytest.raises(TaskError, match="two seeds"):
