@@ -75,6 +75,8 @@ class _BubblewrapSlot(Slot):
             raise SandboxError("the slot is closed", hint="open another one")
         limits = self._limits if limits is None else require_within(limits, self._limits)
         with Exchange(payload, arrays or {}, limits) as exchange:
+            if self._warm is not None and not self._warm.alive():
+                self._drop()  # lost between calls, so by no fault of this candidate
             warm = self._warm or self._start()
             self._calls += 1
             answer = warm.run(self._calls, exchange, limits)

@@ -20,7 +20,8 @@ from .seccomp import compiled_filter
 
 __all__ = ["ENVIRONMENT", "FOLDERS", "launch_probe", "launch_zygote"]
 
-_SCRATCH, _SHM, _CODE = "/scratch", "/dev/shm", "/code"
+#: Not directly under the root, where the host may keep an environment of its own (as clusters do in /scratch).
+_SCRATCH, _SHM, _CODE = "/sandbox/scratch", "/dev/shm", "/sandbox/code"
 #: Writable folders of the sandbox and their modes.
 FOLDERS = {_SCRATCH: 0o700, _SHM: 0o700}
 
@@ -73,7 +74,7 @@ def _launch(
             passed.append(descriptor)
             return str(descriptor)
 
-        arguments = [*_isolation(), *_visible(view, staged=os.geteuid() == 0), *_own_mounts(limits)]
+        arguments = [*_isolation(), *_visible(view, staged=os.geteuid() == 0), *_own_mounts(limits, view)]
         for path, content in sorted(files.items()):
             arguments += ["--perms", "0444", "--file", handed_over(content), f"{_CODE}/{path}"]
         arguments += ["--seccomp", handed_over(compiled_filter())]
@@ -118,7 +119,7 @@ def _visible(view: View, *, staged: bool) -> list[str]:
     return arguments
 
 
-def _own_mounts(limits: Limits) -> list[str]:
+def _own_mounts(limits: Limits, view: View) -> list[str]:
     arguments = ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for folder, mode, size in (
         (_SHM, FOLDERS[_SHM], limits.scratch_bytes),
@@ -126,4 +127,6 @@ def _own_mounts(limits: Limits) -> list[str]:
         (_CODE, 0o755, _CODE_BYTES),
     ):
         arguments += ["--perms", f"{mode:o}", "--size", str(size), "--tmpfs", folder]
-    return [*arguments, "--symlink", _SCRATCH, "/tmp", "--chdir", _SCRATCH]
+    if not any(Path(entry.target).is_relative_to("/tmp") for entry in view.entries):  # an environment may lie there
+        arguments += ["--symlink", _SCRATCH, "/tmp"]
+    return [*arguments, "--chdir", _SCRATCH]

@@ -95,6 +95,10 @@ class Warm:
     def _boot_log(self) -> str:
         return one_line(os.pread(self._log, 1 << 14, 0).decode("utf-8", "replace")[-1500:]) or "no reason was given"
 
+    def alive(self) -> bool:
+        """Whether the zygote still runs."""
+        return self._zygote is not None and not readable([self._zygote], 0.0)
+
     def run(self, number: int, exchange: Exchange, limits: Limits) -> Answer:
         """One call; `usable` tells afterwards whether there can be another."""
         begin = time.monotonic()

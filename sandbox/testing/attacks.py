@@ -2,7 +2,7 @@
 
 A program is the source of `run()`. Inside it `attempt` and `syscall` (see `inside/run_program.py`) turn what the system
 answered into the name of an errno, so that the expectation can be stated outside, on data. Numbers of system calls are
-those of x86-64.
+those of x86-64. The module is long because the table belongs in one place.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ _TIME_AND_RESOURCES = (
                     for _ in range(4): file.write(bytes(1 << 20))
         def run():
             outcomes = {}
-            for folder in ("/scratch", "/dev/shm", "/dev", "/", "/code", "/proc", "/etc"):
+            for folder in (os.environ["TMPDIR"], "/dev/shm", "/dev", "/", "/proc", "/etc"):
                 outcomes[folder] = attempt(fill, folder)
             return outcomes
         """,
@@ -270,7 +270,7 @@ _TIME_AND_RESOURCES = (
         import itertools, os
         def run():
             for number in itertools.count():
-                os.close(os.open(f"/scratch/{number}", os.O_CREAT))
+                os.close(os.open(f"{os.environ['TMPDIR']}/{number}", os.O_CREAT))
         """,
     ),
 )
@@ -374,7 +374,8 @@ _REACH = (
         """
         import json, os, sys
         def run():
-            targets = ("/usr/x", sys.prefix + "/lib/x", json.__file__, "/etc/passwd", "/code/run_program.py")
+            harness = sys.modules["run_program"].__file__
+            targets = ("/usr/x", sys.prefix + "/lib/x", json.__file__, "/etc/passwd", harness, harness + "x")
             return {t: attempt(lambda: open(t, "r+" if os.path.exists(t) else "w")) for t in targets}
         """,
         _refused,

@@ -1,0 +1,115 @@
+"""Slots end with their owners, survive their candidates, and recover from what neither caused."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from discovery.sandbox import Slot
+from discovery.sandbox.testing import KIT_LIMITS, run_program
+
+_PATIENCE = 20.0
+
+_OWNER = """
+import os, sys, time
+from discovery.sandbox import open_sandbox
+from discovery.sandbox.testing import KIT_LIMITS, kit_harness, run_program
+slot = open_sandbox("bubblewrap").open(kit_harness(), KIT_LIMITS)
+if {heir} and os.fork() == 0:
+    time.sleep(600)
+program = "import os, time\\ndef run():\\n    for _ in range(2): os.fork()\\n    os.setsid()\\n    time.sleep(600)"
+run_program(slot, program)
+"""
+
+
+def poll(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "nothing happened for too long"
+        time.sleep(0.005)
+
+
+def sandboxed(owner: psutil.Process) -> list[psutil.Process]:
+    """The monitors below `owner` and everything in them; nothing while one is just vanishing."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        monitors = [child for child in owner.children() if child.name() == "bwrap"]
+        return [process for monitor in monitors for process in (monitor, *monitor.children(recursive=True))]
+    return []
+
+
+def dead(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize("heir", [False, True], ids=["alone", "leaving a fork that holds the control socket"])
+def test_nothing_survives_an_owner_killed_during_a_call(heir: bool) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", _OWNER.format(heir=heir)])
+    family: list[psutil.Process] = []
+    try:
+        process = psutil.Process(owner.pid)
+        poll(lambda: owner.poll() is None and len(sandboxed(process)) == 2 + 4)
+        family = sandboxed(process)
+        heirs = [child for child in process.children() if child not in family]
+        assert len(heirs) == heir
+        owner.kill()
+        poll(lambda: all(map(dead, family)))
+        for child in heirs:
+            assert child.is_running()
+            child.kill()
+    finally:
+        owner.kill()
+        owner.wait()
+
+
+def zygote() -> psutil.Process:
+    return sandboxed(psutil.Process())[1]
+
+
+def test_a_warm_process_lost_during_a_call_is_a_crash_and_comes_back(slot: Slot) -> None:
+    def strike() -> None:
+        victim = zygote()
+        poll(lambda: bool(victim.children()))
+        victim.send_signal(signal.SIGKILL)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    answer = run_program(slot, "import time\ndef run(): time.sleep(600)")
+    thread.join()
+    assert answer.status == "crash"
+    assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
+
+
+def test_a_warm_process_lost_between_calls_is_nobodys_crash(slot: Slot) -> None:
+    victim = zygote()
+    victim.send_signal(signal.SIGKILL)
+    poll(lambda: dead(victim))
+    assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
+
+
+def test_a_warm_process_that_does_not_react_is_killed_with_all_its_tree(slot: Slot) -> None:
+    def strike() -> None:
+        victim = zygote()
+        poll(lambda: bool(victim.children()))
+        victim.suspend()
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    family = sandboxed(psutil.Process())
+    brief = dataclasses.replace(KIT_LIMITS, wall_seconds=0.5)
+    answer = run_program(slot, "def run():\n    while True: pass", brief)
+    thread.join()
+    assert answer.status == "timeout"
+    assert all(map(dead, family))
+    assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
