@@ -120,13 +120,13 @@ class Trainer:
             "dtype": self.dtype,
             "lanes": [[lane.rate, lane.decay, lane.seed] for lane in lanes],
         }
-        answer = self.slot.call(payload, inputs(task.name, tuple(seeds), steps), self.limits)
+        answer = self.slot.call(payload, inputs(task.name, tuple(seeds), steps or task.steps), self.limits)
         self.cpu_seconds += answer.cpu_seconds
         return check_answer(answer)
 
 
 @lru_cache(maxsize=16)
-def inputs(name: str, seeds: tuple[int, ...], steps: int | None) -> dict[str, Array]:
+def inputs(name: str, seeds: tuple[int, ...], steps: int) -> dict[str, Array]:
     """What `Proxy.runs` gives for the task called `name`, ready to be sent."""
     return {key: Array.of(values) for key, values in proxy(name).runs(list(seeds), steps).items()}
 
