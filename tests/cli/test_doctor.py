@@ -53,12 +53,12 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def start_in(folder: Path, orphaned: bool) -> int:
     """A process as the backend starts it: its home is the folder. Orphaned: the one that started it has ended."""
-    sleeper = f"import subprocess, sys; p = subprocess.Popen(['sleep', '600'], env={{'HOME': {str(folder)!r}, 'PATH': '/usr/bin:/bin'}}, stdout=subprocess.DEVNULL)"
+    environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
     if not orphaned:
-        return subprocess.Popen(["sleep", "600"], env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}).pid
-    done = subprocess.run(
-        [sys.executable, "-c", f"{sleeper}; print(p.pid)"], capture_output=True, text=True, check=True
-    )
+        return subprocess.Popen(["sleep", "600"], env=environment).pid
+    starter = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], stdout=2).pid)"
+    command = [sys.executable, "-c", starter]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     return int(done.stdout)
 
 

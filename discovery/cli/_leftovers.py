@@ -1,0 +1,74 @@
+"""What a dead run can leave behind, and its removal.
+
+The default sandbox leaves nothing: its processes die with their owner, its files live in mounts that vanish, and a
+journal's lease is a lock that the kernel drops. Only the `unsafe` backend, which promises nothing, can leave a folder
+in the temporary directory and processes that use it, when its owner was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = ["remove_leftovers"]
+
+_FOLDERS = "discovery-unsafe-*"
+#: A folder without a process may be one whose process is about to start.
+_SETTLED_SECONDS = 60.0
+
+
+def remove_leftovers(now: float | None = None) -> list[str]:
+    """Kill processes and remove folders of dead owners that belong to this user; returns one line each.
+
+    What a living owner uses is left alone.
+    """
+    now = time.time() if now is None else now
+    users = _processes_by_home()
+    removed = []
+    for folder in sorted(Path(tempfile.gettempdir()).glob(_FOLDERS)):
+        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+            continue
+        processes = users.get(str(folder), {})
+        if any(_has_owner(process, processes) for process in processes.values()):
+            continue
+        if not processes and now - folder.stat().st_mtime < _SETTLED_SECONDS:
+            continue
+        for process in processes.values():
+            process.kill()
+            removed.append(f"process {process.pid}")
+        shutil.rmtree(folder, ignore_errors=True)
+        removed.append(f"folder {folder}")
+    return removed
+
+
+def _processes_by_home() -> dict[str, dict[int, psutil.Process]]:
+    """This user's processes, by the home directory in their environment."""
+    import psutil
+
+    found: dict[str, dict[int, psutil.Process]] = {}
+    for process in psutil.process_iter():
+        try:
+            home = process.environ().get("HOME", "")
+        except (psutil.Error, OSError):
+            continue
+        found.setdefault(home, {})[process.pid] = process
+    return found
+
+
+def _has_owner(process: psutil.Process, group: Mapping[int, psutil.Process]) -> bool:
+    """Whether a living process outside `group` started this one. Orphans are handed to init or a session's systemd."""
+    import psutil
+
+    try:
+        parent = process.parent()
+        return parent is not None and parent.pid not in group and parent.pid != 1 and parent.name() != "systemd"
+    except psutil.Error:
+        return False

@@ -1,0 +1,34 @@
+"""With CI=true a test that is skipped has failed: what it needs has to be there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+_COMPLAINT = "skipped, and with CI=true nothing may be: "
+
+
+def _strict() -> bool:
+    return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if _strict() and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = _COMPLAINT + str(report.longrepr)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if _strict() and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = _COMPLAINT + str(report.longrepr)
+    return report
