@@ -9,13 +9,13 @@ a `Form`; everything here works on forms and knows nothing else of the family.
 """
 
 from discovery.grammar.build import Checked, CheckedBlock, check
-from discovery.grammar.canonical import Keys, canonical, canonical_key, skeleton_key
+from discovery.grammar.canonical import Keys, canonical, canonical_key, full_key, skeleton_key
 from discovery.grammar.constants import ConstantDomain, DecayRateDomain, FloatDomain, IntegerDomain, RationalDomain
 from discovery.grammar.cross import cross
-from discovery.grammar.edit import NoEdit, mutate, tidy
+from discovery.grammar.edit import NoEdit, mutate, tidied
 from discovery.grammar.ir import Arg, Block, Const, Form, Number, Output, Port, Ref, Span, Statement
 from discovery.grammar.liveness import carried_labels, drop_unused_constants, needs, prune
-from discovery.grammar.places import fresh_name
+from discovery.grammar.places import Slot, Workbench, fresh_name
 from discovery.grammar.printer import (
     argument_text,
     call_text,
@@ -52,11 +52,13 @@ __all__ = [
     "RationalDomain",
     "Ref",
     "Signature",
+    "Slot",
     "Source",
     "Span",
     "Statement",
     "Types",
     "Vocabulary",
+    "Workbench",
     "argument_text",
     "call_text",
     "canonical",
@@ -66,6 +68,7 @@ __all__ = [
     "cross",
     "drop_unused_constants",
     "fresh_name",
+    "full_key",
     "mutate",
     "needs",
     "number_literal",
@@ -76,5 +79,5 @@ __all__ = [
     "simplify",
     "skeleton_key",
     "statement_text",
-    "tidy",
+    "tidied",
 ]

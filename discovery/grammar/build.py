@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from discovery.grammar.constants import number_text, same_number
+from discovery.grammar.constants import MAX_DIGITS, number_text, same_number, too_long
 from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Span, Statement
 from discovery.grammar.vocabulary import Signature, Vocabulary
 from discovery.model import Rejected
@@ -67,8 +67,9 @@ def check(form: Form, vocabulary: Vocabulary) -> Checked:
     """
     for name, value in form.constants.items():
         _check_name(name, None)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise Rejected(f"constant {short(name)} must be a finite number; got {value}")
+        if isinstance(value, bool) or too_long(value) or (isinstance(value, float) and not math.isfinite(value)):
+            limit = f"a finite number of at most {MAX_DIGITS} digits"
+            raise Rejected(f"constant {short(name)} must be {limit}; got {number_text(value)}")
     names = [block.name for block in form.blocks]
     if len(set(names)) != len(names):
         raise Rejected(f"each block may occur once; got {', '.join(names)}")
@@ -153,6 +154,8 @@ class _BlockChecker:
             if not same_number(shared, const.value):
                 message = f"constant {short(const.name)} is {number_text(shared)}; got {number_text(const.value)}"
                 raise rejected(message, span)
+        if too_long(const.value):
+            raise rejected(f"{where}expected a number of at most {MAX_DIGITS} digits", span)
         if (problem := domain.refuse(const.value)) is not None:
             raise rejected(where + problem, span)
 

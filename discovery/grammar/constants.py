@@ -54,13 +54,18 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
+#: Longest whole number, numerator or denominator, in digits.
+MAX_DIGITS = 30
+
+
+def too_long(value: Number) -> bool:
+    """Whether `value` has more digits than may be written."""
+    return not isinstance(value, float) and max(abs(value.numerator), value.denominator) >= 10**MAX_DIGITS
+
+
 def number_text(value: Number) -> str:
-    """`value` for a message, cut short: source texts may hold numbers too long to print."""
-    if isinstance(value, float):
-        return repr(value)
-    if max(abs(value.numerator), value.denominator) > 10**30:
-        return "a number of more than 30 digits"
-    return str(value)
+    """`value` for a message."""
+    return f"a number of more than {MAX_DIGITS} digits" if too_long(value) else str(value)
 
 
 def same_number(left: Number, right: Number) -> bool:

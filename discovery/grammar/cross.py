@@ -11,9 +11,9 @@ import random
 from dataclasses import dataclass, field, replace
 
 from discovery.grammar.build import Checked, check
-from discovery.grammar.canonical import canonical
+from discovery.grammar.canonical import full_key
 from discovery.grammar.constants import same_number
-from discovery.grammar.edit import NoEdit, tidy
+from discovery.grammar.edit import NoEdit, tidied
 from discovery.grammar.ir import Arg, Block, Const, Form, Number, Output, Port, Ref, Statement
 from discovery.grammar.liveness import carried_labels
 from discovery.grammar.places import fresh_name
@@ -36,8 +36,8 @@ def cross(first: Form, second: Form, vocabulary: Vocabulary, rng: random.Random)
         Rejected: one of the forms does not check.
         NoEdit: nothing was found within a bounded number of draws, as when the two have equal keys.
     """
-    parents = check(first, vocabulary), check(tidy(second, vocabulary), vocabulary)
-    keys = {canonical(parent, vocabulary).key for parent in parents}
+    parents = check(first, vocabulary), tidied(second, vocabulary)
+    keys = {full_key(parent, vocabulary) for parent in parents}
     choices = _choices(first, parents[1].form)
     for _ in range(_DRAWS if choices else 0):
         block, label = rng.choice(choices)
@@ -45,10 +45,10 @@ def cross(first: Form, second: Form, vocabulary: Vocabulary, rng: random.Random)
         if child is None:
             continue
         try:
-            checked = check(tidy(child, vocabulary), vocabulary)
+            checked = tidied(child, vocabulary)
         except Rejected:
             continue
-        if canonical(checked, vocabulary).key not in keys:
+        if full_key(checked, vocabulary) not in keys:
             return checked.form
     raise NoEdit(
         f"expected a child that differs from both parents; found none in {_DRAWS} draws",

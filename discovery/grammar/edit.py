@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from discovery.errors import DiscoveryError
 from discovery.grammar.build import Checked, check
-from discovery.grammar.canonical import canonical
+from discovery.grammar.canonical import full_key
 from discovery.grammar.constants import same_number
 from discovery.grammar.ir import Arg, Const, Form, Ref, Statement
 from discovery.grammar.liveness import drop_unused_constants, prune
@@ -21,7 +21,7 @@ from discovery.grammar.places import Slot, Workbench
 from discovery.grammar.vocabulary import Operation, Signature, Vocabulary
 from discovery.model import Rejected
 
-__all__ = ["NoEdit", "mutate", "tidy"]
+__all__ = ["NoEdit", "mutate", "tidied"]
 
 #: Draws of one edit, and of the whole sequence, before `mutate` gives up.
 _DRAWS, _SEQUENCES = 60, 10
@@ -44,13 +44,16 @@ class _Version:
     key: str
 
 
-def tidy(form: Form, vocabulary: Vocabulary) -> Form:
-    """`form` without what is not needed, where the family accepts that; else `form`."""
-    smaller = drop_unused_constants(prune(form, vocabulary))
+def tidied(form: Form, vocabulary: Vocabulary) -> Checked:
+    """`form` without what is not needed, checked; where the family wants it whole, `form` itself, checked.
+
+    Raises:
+        Rejected: neither checks.
+    """
     try:
-        return check(smaller, vocabulary).form
+        return check(drop_unused_constants(prune(form, vocabulary)), vocabulary)
     except Rejected:
-        return form
+        return check(form, vocabulary)
 
 
 def mutate(form: Form, vocabulary: Vocabulary, rng: random.Random, edits: int = 1) -> Form:
@@ -64,7 +67,7 @@ def mutate(form: Form, vocabulary: Vocabulary, rng: random.Random, edits: int = 
         NoEdit: nothing was found within a bounded number of draws.
     """
     checked = check(form, vocabulary)
-    start = _Version(check(tidy(form, vocabulary), vocabulary), canonical(checked, vocabulary).key)
+    start = _Version(tidied(form, vocabulary), full_key(checked, vocabulary))
     for _ in range(_SEQUENCES):
         version: _Version | None = start
         for _ in range(edits):
@@ -89,12 +92,12 @@ def _edited(version: _Version, vocabulary: Vocabulary, rng: random.Random) -> _V
         if form is None:
             continue
         try:
-            checked = check(form, vocabulary)
+            checked = tidied(form, vocabulary)
         except Rejected:
             continue
-        key = canonical(checked, vocabulary).key
+        key = full_key(checked, vocabulary)
         if key != version.key:
-            return _Version(check(tidy(form, vocabulary), vocabulary), key)
+            return _Version(checked, key)
     return None
 
 

@@ -7,10 +7,10 @@ point: values that only feed each other are not needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from discovery.grammar.ir import Arg, Block, Const, Form, Output, Ref
+from discovery.grammar.ir import Block, Const, Form, Output, Ref
 from discovery.grammar.vocabulary import Vocabulary
 
 __all__ = ["Needs", "carried_labels", "drop_unused_constants", "needs", "prune"]
@@ -29,48 +29,62 @@ def carried_labels(form: Form) -> frozenset[str]:
     return frozenset(output.label for block in form.blocks for output in block.outputs if output.carries is not None)
 
 
-def _reach(block: Block, wanted: set[str], vocabulary: Vocabulary) -> set[str]:
-    """Names in `block` that the names `wanted` and its indispensable statements depend on, themselves included."""
-    reached = set(wanted)
-    for statement in reversed(block.statements):
-        operation = vocabulary.by_name[statement.op]
-        if vocabulary.keep_unused or not operation.laws.pure or not reached.isdisjoint(statement.outputs):
-            reached.update(statement.outputs)
-            reached.update(arg.name for arg in statement.args if isinstance(arg, Ref))
-    return reached
+class _Reach:
+    """The names that are needed in one block, growing."""
 
+    def __init__(self, block: Block, carried: frozenset[str], vocabulary: Vocabulary) -> None:
+        self.reached: set[str] = set()
+        #: Label of the output that an input is carried by, and every output's value by label.
+        self.labels = {output.carries: output.label for output in block.outputs if output.carries is not None}
+        self.values = {output.label: output.value for output in block.outputs}
+        #: Labels whose value is needed when the carried value is needed in some other block.
+        self.begins = [o.label for o in block.outputs if o.label in carried and o.carries is None]
+        self.sources: dict[str, tuple[str, ...]] = {}
+        roots = [output.value for output in block.outputs if output.label not in carried]
+        self.pending = [value.name for value in roots if isinstance(value, Ref)]
+        for statement in block.statements:
+            sources = statement.outputs + tuple([arg.name for arg in statement.args if isinstance(arg, Ref)])
+            for name in statement.outputs:
+                self.sources[name] = sources
+            operation = vocabulary.by_name.get(statement.op)
+            if vocabulary.keep_unused or operation is None or not operation.laws.pure:
+                self.pending += statement.outputs
 
-def _names(values: Iterable[Arg]) -> set[str]:
-    return {value.name for value in values if isinstance(value, Ref)}
+    def want(self, label: str) -> None:
+        value = self.values[label]
+        if isinstance(value, Ref):
+            self.pending.append(value.name)
+
+    def spread(self, labels: set[str]) -> None:
+        """Follow what is pending to its sources; add the carried values among them to `labels`."""
+        while self.pending:
+            name = self.pending.pop()
+            if name in self.reached:
+                continue
+            self.reached.add(name)
+            self.pending += self.sources.get(name, ())
+            if name in self.labels:
+                labels.add(self.labels[name])
+                self.want(self.labels[name])
 
 
 def needs(form: Form, vocabulary: Vocabulary) -> Needs:
-    """The least set of values and carried labels that the roots of `form` depend on. `form` has been checked."""
+    """The least set of values and carried labels that the roots of `form` depend on.
+
+    `form` need not have been checked: an unknown operation is not pure, an unknown name has no sources.
+    """
     carried = carried_labels(form)
-    labels: frozenset[str] = frozenset()
-    while True:
-        values: dict[str, frozenset[str]] = {}
-        found: set[str] = set()
-        for block in form.blocks:
-            own = {output.label: output.carries for output in block.outputs if output.carries is not None}
-            reached: set[str] = set()
-            while True:
-                # Within a block a carried output is needed by its own input only; the others' need is elsewhere.
-                wanted = _names(
-                    output.value
-                    for output in block.outputs
-                    if output.label not in carried
-                    or (own[output.label] in reached if output.label in own else output.label in labels)
-                )
-                grown = _reach(block, wanted, vocabulary)
-                if grown == reached:
-                    break
-                reached = grown
-            values[block.name] = frozenset(reached)
-            found.update(label for label, name in own.items() if name in reached)
-        if found == labels:
-            return Needs(values, labels)
-        labels = frozenset(found)
+    blocks = {block.name: _Reach(block, carried, vocabulary) for block in form.blocks}
+    labels: set[str] = set()
+    while any(block.pending for block in blocks.values()):
+        before = set(labels)
+        for block in blocks.values():
+            block.spread(labels)
+        for block in blocks.values():
+            for label in block.begins:
+                if label in labels and label not in before:
+                    block.want(label)
+    return Needs({name: frozenset(block.reached) for name, block in blocks.items()}, frozenset(labels))
 
 
 def prune(form: Form, vocabulary: Vocabulary) -> Form:

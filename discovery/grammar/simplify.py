@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from discovery.grammar.build import check
-from discovery.grammar.canonical import canonical
+from discovery.grammar.canonical import full_key
 from discovery.grammar.ir import Form
 from discovery.grammar.liveness import drop_unused_constants, prune
 from discovery.grammar.rewrite import rewrite
@@ -23,13 +23,13 @@ def simplify(form: Form, vocabulary: Vocabulary) -> Form:
         Rejected: `form` does not check.
     """
     checked = check(form, vocabulary)
-    key = canonical(checked, vocabulary).key
+    key = full_key(checked, vocabulary)
     rewritten = rewrite(checked, vocabulary).form
 
     def cleaned(candidate: Form) -> Form | None:
         smaller = drop_unused_constants(prune(candidate, vocabulary))
         try:
-            same = canonical(check(smaller, vocabulary), vocabulary).key == key
+            same = full_key(check(smaller, vocabulary), vocabulary) == key
         except Rejected:
             return None
         return smaller if same else None

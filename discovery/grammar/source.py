@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from discovery.grammar.constants import MAX_DIGITS, too_long
 from discovery.grammar.ir import Number, Span
 from discovery.model import Rejected
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_DIGITS", "Source", "parse_source"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Source", "parse_source"]
 
-#: Longest text in UTF-8 bytes, deepest nesting of brackets and of the syntax tree, longest whole number in digits.
+#: Longest text in UTF-8 bytes, deepest nesting of brackets and of the syntax tree.
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 100
-MAX_DIGITS = 30
 
 #: Characters of the parser's own explanation that are passed on.
 _MESSAGE = 150
@@ -89,7 +89,7 @@ class Source:
         assert isinstance(value, int | float)
         if isinstance(value, float) and not math.isfinite(value):
             raise self.rejected(node, "expected a finite number; this literal overflows")
-        if isinstance(value, int) and value >= 10**MAX_DIGITS:
+        if too_long(value):
             raise self.rejected(node, f"expected a whole number of at most {MAX_DIGITS} digits")
         return value
 

@@ -92,8 +92,11 @@ def test_shared_constants_are_checked() -> None:
         ({"a": 3}, Const(2, "a"), "constant `a` is 3; got 2"),
         ({"a": float("nan")}, Const(2), "finite number"),
         ({"if": 3}, Const(2), "Python identifier"),
+        ({"a": True}, Const(2), "finite number"),
         ({"a": 9}, Const(9, "a"), "expected a whole number from -5 to 5, got 9"),
         ({"a": 10**5000}, Const(10**5000, "a"), "more than 30 digits"),
+        ({}, Const(10**5000), "at most 30 digits"),
+        ({}, Const(True), "expected a whole number"),
     ]:
         with pytest.raises(Rejected) as caught:
             check(form(constants, const), VOCABULARY)

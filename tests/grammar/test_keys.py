@@ -143,6 +143,18 @@ def test_nothing_else_holds(name: str) -> None:
     assert key(left) != key(right)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "a = turn(t); b = turn(a); c = total(b)",  # turned twice a residue is a pair, whose total is another one
+        "a = sub(g, g); c = total(a)",  # a pair of zeros is no number: its total would be meant otherwise
+    ],
+)
+def test_a_law_never_changes_a_type(start: str) -> None:
+    form = parse_form(step(start + '; d = neg(c); e = neg(d); output("u", V, e)'))
+    assert simplify(form, VOCABULARY) == parse_form(step(start + '; output("u", V, c)'))
+
+
 @pytest.mark.parametrize("name", EQUAL)
 def test_without_the_laws_nothing_is_equal(name: str) -> None:
     lawless = Vocabulary(tuple(replace(each, laws=Laws()) for each in OPERATIONS), TYPES, max_statements=20)

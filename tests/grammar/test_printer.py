@@ -30,7 +30,7 @@ NAMES = st.from_regex(r"[a-z_][a-zA-Z0-9_]{0,6}", fullmatch=True).filter(lambda 
 TYPES = st.one_of(st.sampled_from(["T", "S"]), st.text(max_size=5))
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
-    st.fractions(max_denominator=10**6),
+    st.fractions(-(10**20), 10**20, max_denominator=10**6),
     st.integers(-(10**12), 10**12),
 )
 
