@@ -61,7 +61,7 @@ class Outcome:
         score: At least the task's `worst`; exactly that for a failure.
         message: What went wrong, or "".
         answer: The coded answer with arrays as lists, when it is short; else None.
-        clock_limited: Whether a limit of time decided.
+        clock_limited: Whether the wall clock decided, and not a limit of CPU time.
     """
 
     case: str
@@ -90,7 +90,7 @@ class PythonTask(Task):
     entry: ClassVar[str]
     worst: ClassVar[float]
     limits: ClassVar[Limits] = Limits(
-        wall_seconds=10.0, cpu_seconds=5.0, memory_bytes=512 << 20, processes=16, answer_bytes=4 << 20
+        wall_seconds=30.0, cpu_seconds=5.0, memory_bytes=512 << 20, processes=16, answer_bytes=4 << 20
     )
     preload: ClassVar[tuple[str, ...]] = ("numpy",)
     rounds: ClassVar[int] = 12
@@ -185,11 +185,11 @@ class PythonTask(Task):
         arrays: dict[str, Any] = {}
         inputs = encode(dict(case.inputs), arrays)
         payload = {"source": program.source, "entry": self.entry, "inputs": inputs}
-        answer = ctx.slot.call(payload, {name: Array.of(values) for name, values in arrays.items()}, self.limits)
+        answer = ctx.slot.call(payload, {name: Array.of(values) for name, values in arrays.items()}, ctx.limits)
         if answer.status != "ok":
             message = f"case {case.name}: {_explained(answer, program.source)}"
             status: Status = answer.status
-            return Outcome(case.name, status, self.worst, message, clock_limited=status == "timeout")
+            return Outcome(case.name, status, self.worst, message, clock_limited=answer.clock_limited)
         try:
             return self._judge(case, answer)
         except (Invalid, NotPlain) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -63,8 +64,15 @@ def test_a_failing_program_is_a_verdict(largest: PythonTask, context: Context, p
     assert verdict.status == status or (name == "early exit" and verdict.status == "crash"), verdict
     assert verdict.score is None and verdict.cases == {"five": -1.0, "nine": -1.0}
     assert message in verdict.message and "case five" in verdict.message
-    assert verdict.clock_limited == (status == "timeout")
     assert judge(largest, context, problem.BEST).score == 1.0
+
+
+def test_only_the_wall_clock_marks_a_verdict_that_may_not_repeat(largest: PythonTask, context: Context) -> None:
+    hurried = replace(context, limits=replace(context.limits, wall_seconds=0.3))
+    sleeps = judge(largest, hurried, "import time\ndef solve(numbers):\n    time.sleep(60)\n")
+    assert sleeps.status == "timeout" and sleeps.clock_limited
+    raises = judge(largest, hurried, "def solve(numbers):\n    raise ValueError\n")
+    assert not raises.clock_limited
 
 
 def test_processes_left_behind_do_no_harm(largest: PythonTask, context: Context, problem: ModuleType) -> None:
