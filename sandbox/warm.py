@@ -109,9 +109,9 @@ class Warm:
             self.usable = False
         exchange.started()
         done, timed_out = self._until_done(number, exchange, begin + limits.wall_seconds)
-        wall = time.monotonic() - begin
         if done is None:
             self.kill()
+        wall = time.monotonic() - begin
         exchange.finish()
         self.usable = done is not None and done["clean"]
         cpu = 0.0 if done is None else float(done["cpu"])

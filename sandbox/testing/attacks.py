@@ -385,9 +385,12 @@ _REACH = (
         "fs_isolated",
         "ok",
         """
+        import os
         def run():
             names = ("sys/kernel/core_pattern", "sysrq-trigger", "sys/vm/overcommit_memory", "sys/kernel/hostname")
-            return {name: attempt(lambda: open("/proc/" + name, "w")) for name in names}
+            outcomes = {name: attempt(lambda: open("/proc/" + name, "w")) for name in names}
+            read_only = os.statvfs("/proc/sys").f_flag & os.ST_RDONLY
+            return outcomes | {"mount": "EROFS" if read_only else "writable"}
         """,
         _refused,
     ),
@@ -416,8 +419,25 @@ _REACH = (
                     outcomes[f"{target} {number}"] = attempt(os.kill, target, number)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             attempt(os.kill, -1, signal.SIGTERM)
+            attempt(os.killpg, 0, signal.SIGTERM)
             return outcomes
         """,
+        lambda answer: len(answer.value) == 8,
+    ),
+    _attack(
+        "core files",
+        "syscall_filter",
+        "ok",
+        """
+        import os, resource, signal
+        def run():
+            child = os.fork()
+            if child == 0:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            os.waitpid(child, 0)
+            return {"limit": resource.getrlimit(resource.RLIMIT_CORE)[1], "files": os.listdir(".")}
+        """,
+        lambda answer: answer.value["limit"] in (0, 1) and answer.value["files"] == [],
     ),
     _attack(
         "limits and priority of the warm process",

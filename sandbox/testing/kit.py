@@ -253,6 +253,14 @@ class SandboxConformance:
             assert run_program(slot, source).status == "ok"
             self.assert_sound(sandbox, slot)
 
+    def test_signals_stay_inside_where_they_are_scoped(self, sandbox: Sandbox, slot: Slot) -> None:
+        answer = run_program(
+            slot, "import os\ndef run(): return {str(n): attempt(os.kill, 1, n) for n in range(1, 16)}"
+        )
+        if sandbox.capabilities()["signal_scope"].level == "enforced":
+            assert set(answer.value.values()) == {"EPERM"}
+        self.assert_sound(sandbox, slot)
+
     def test_errors_name_type_message_and_line(self, slot: Slot) -> None:
         answer = run_program(slot, "def deep():\n    raise ValueError('wrong\\x1b[2J\\nhere')\ndef run():\n    deep()")
         assert (answer.status, answer.error_type, answer.error_line) == ("error", "ValueError", 2)

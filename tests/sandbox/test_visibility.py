@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,9 @@ def test_the_user_inside_is_nobody_and_outside_not_root(slot: Slot) -> None:
     assert len(family) == 2
     for process in family:
         assert 0 not in process.uids() and 0 not in process.gids()
+        if os.geteuid() == 0:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            assert re.search(r"^Groups:\s*$", status, re.MULTILINE), "root's groups are given up as well"
 
 
 def test_only_a_local_interface_exists(slot: Slot) -> None:
