@@ -149,6 +149,13 @@ def test_extra_edits_take_part() -> None:
     assert 15 < len(added) < 55
 
 
+def test_edits_that_change_nothing_are_drawn_again() -> None:
+    idle = Vocabulary(OPERATIONS, TYPES, max_statements=20, extra_edits=((50.0, lambda form, vocabulary, rng: form),))
+    for seed in range(40):
+        child = mutate(FORM, idle, random.Random(seed))
+        assert canonical_key(child, idle) != canonical_key(FORM, idle)
+
+
 def test_nothing_to_do_is_a_clear_error() -> None:
     types = Types(("Z",), constants={"Z": IntegerDomain(1, 1)})
     fixed = Vocabulary((Operation("id", (Signature(("Z",), ("Z",)),), Laws(pure=True), weight=0),), types)

@@ -106,6 +106,14 @@ UNEQUAL = {
         'a = draw(); b = draw(); c = sub(a, b); output("u", V, c)',
         'a = draw(); c = sub(a, a); output("u", V, c)',
     ),
+    "calls with arguments in another order": (
+        'a = sub(t, 3); b = sub(3, t); c = mul(a, b); output("u", V, c)',
+        'a = sub(t, 3); c = mul(a, a); output("u", V, c)',
+    ),
+    "which impure call": (
+        'a = draw(); b = draw(); c = sub(a, b); output("u", V, c)',
+        'a = draw(); b = draw(); c = sub(b, a); output("u", V, c)',
+    ),
     "impure calls keep their order": (
         'a = note(t); b = note(3); c = sub(a, b); output("u", V, c)',
         'b = note(3); a = note(t); c = sub(a, b); output("u", V, c)',
@@ -115,12 +123,8 @@ UNEQUAL = {
         'a = turn(t); b = turn(a); c = total(b); output("u", V, c)',
         'c = total(t); output("u", V, c)',
     ),
-    "a zero pair is not a number": (
-        'a = sub(g, g); c = total(a); b = scale(a, 2); d = pair(c, c); e = add(b, d); output("u", V, e)',
-        'c = total(0); b = scale(0, 2); d = pair(c, c); e = add(b, d); output("u", V, e)',
-    ),
     "idempotent with other arguments": (
-        'a = clip(t, 1, 3); b = clip(a, 2, 3); output("u", V, b)',
+        'a = clip(t, 1, 3); b = clip(a, 1, 2); output("u", V, b)',
         'a = clip(t, 1, 3); output("u", V, a)',
     ),
     "which output": ('a, b = split(g); output("u", V, a)', 'a, b = split(g); output("u", V, b)'),
@@ -140,6 +144,7 @@ def test_declared_laws_hold(name: str) -> None:
 @pytest.mark.parametrize("name", UNEQUAL)
 def test_nothing_else_holds(name: str) -> None:
     left, right = map(step, UNEQUAL[name])
+    assert behaviour(parse_form(left)) != behaviour(parse_form(right))
     assert key(left) != key(right)
 
 
@@ -180,7 +185,7 @@ def test_shared_constants_matter_by_value() -> None:
 
 
 def _ring(order: str) -> Form:
-    """Three carried values that feed each other in the given order, told apart by where the output taps the ring."""
+    """Carried values that feed each other in the given order, told apart by where the output taps the ring."""
     inputs = "".join(f", {name}=Z" for name in sorted(order))
     steps = [f"n{a} = add({b}, {i})" for i, (a, b) in enumerate(zip(order, order[1:] + order[0], strict=True))]
     outs = [f'output("{name}", Z, n{name}, carries={name})' for name in order]
@@ -189,6 +194,12 @@ def _ring(order: str) -> Form:
 
 def test_names_and_order_of_carried_values_do_not_matter() -> None:
     keys = {canonical_key(_ring(order), VOCABULARY) for order in ("abc", "acb", "bac", "bca", "cab", "cba")}
+    assert len(keys) == 1
+
+
+def test_refinement_spares_trying_every_numbering() -> None:
+    """Six carried values have 720 numberings, more than are ever tried."""
+    keys = {canonical_key(_ring(order), VOCABULARY) for order in ("abcdef", "fdbace", "cfebda", "badcfe")}
     assert len(keys) == 1
 
 
