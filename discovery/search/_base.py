@@ -1,8 +1,8 @@
 """The strategy contract: choose operators and parents from outcomes, by ask and tell.
 
 A strategy is a pure function of its configuration, the seeds' keys, what it was told and in which order, and the
-random generator handed to `ask`. It reads no clock, no journal and no global state, so a run resumes by telling it again. `ask`
-costs the same at ten and at ten thousand outcomes.
+random generator handed to `ask`. It reads no clock, no journal and no global state, so a run resumes by telling it
+again. `ask` costs the same at ten and at ten thousand outcomes.
 """
 
 from __future__ import annotations
