@@ -37,7 +37,7 @@ learning rate is invalid. Finalists are confirmed on fresh seeds and on other ta
 #: What the harness imports of this project, and nothing else.
 _INSIDE = tuple(
     f"discovery.tasks.optimizers.{name}"
-    for name in ("interpreter", "kernels", "layout", "models", "printing", "ranges", "rule", "vocabulary")
+    for name in ("interpreter", "kernels", "layout", "models", "printing", "ranges", "resolution", "rule", "vocabulary")
 )
 #: Files whose text decides verdicts, beside what is inside the sandbox.
 _OUTSIDE = ("harness", "proxies", "sweep", "stages", "fingerprint", "baseline")
@@ -91,7 +91,6 @@ class OptimizersTask(Task):
     def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
         """`NAME.py`, a `torch.optim.Optimizer` with its self-test; `NAME.rule.txt`, the rule as it was found."""
         from discovery.tasks.optimizers.export import optimizer_module
-
         from discovery.tasks.optimizers.rule import lower
 
         header = _header(name, provenance)
