@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from discovery.grammar.constants import MAX_DIGITS, number_text, same_number, too_long
-from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Span, Statement
+from discovery.grammar.ir import Arg, Block, Const, Form, Output, Ref, Span, Statement
 from discovery.grammar.vocabulary import Signature, Vocabulary
 from discovery.model import Rejected
 
@@ -166,29 +166,31 @@ class _BlockChecker:
         for output in self.block.outputs:
             where = f"output {short(output.label)} of block {short(self.block.name)}"
             if output.label in labels:
-                raise Rejected(f"{where} is given twice")
+                raise rejected(f"{where} is given twice", output.span)
             labels.add(output.label)
-            if output.type not in self.vocabulary.types.names:
-                raise Rejected(f"{where}: unknown type {nearest(output.type, self.vocabulary.types.names)}")
-            self.output_value(output.value, output.type, where)
+            self.output_value(output, where)
             if output.carries is None:
                 continue
+            carries = f"{where} carries {short(output.carries)}"
             if output.carries not in ports:
-                raise Rejected(f"{where} carries unknown input {short(output.carries)}{nearest(output.carries, ports)}")
+                raise rejected(f"{carries}, an unknown input{nearest(output.carries, ports)}", output.span)
             if output.carries in carried:
-                raise Rejected(f"{where} carries {short(output.carries)}, which another output carries already")
+                raise rejected(f"{carries}, which another output carries already", output.span)
             carried.add(output.carries)
-            if not self.vocabulary.types.fits(output.type, ports[output.carries]):
-                raise Rejected(
-                    f"{where} carries {short(output.carries)} of type {ports[output.carries]}; got type {output.type}"
-                )
+            want = ports[output.carries]
+            if not self.vocabulary.types.fits(output.type, want):
+                raise rejected(f"{carries} of type {want}; got type {output.type}", output.span)
 
-    def output_value(self, value: Arg, want: str, where: str) -> None:
+    def output_value(self, output: Output, where: str) -> None:
+        value, want, types = output.value, output.type, self.vocabulary.types
+        if want not in types.names:
+            raise rejected(f"{where}: unknown type {short(want)}{nearest(want, types.names)}", output.span)
         if isinstance(value, Ref):
-            have = self.argument_type(value, None)
-            if have is None or not self.vocabulary.types.fits(have, want):
-                raise Rejected(f"{where} must be of type {want}; got {short(value.name)} of type {have}")
-        elif self.vocabulary.types.domain(want) is None:
-            raise Rejected(f"{where} must be of type {want}; got a constant")
+            have = self.argument_type(value, output.span)
+            if have is None or not types.fits(have, want):
+                message = f"{where} must be of type {want}; got {short(value.name)} of type {have}"
+                raise rejected(message, output.span)
+        elif types.domain(want) is None:
+            raise rejected(f"{where} must be of type {want}; got a constant", output.span)
         else:
-            self.constant(value, want, f"{where}: ", None)
+            self.constant(value, want, f"{where}: ", output.span)

@@ -74,12 +74,13 @@ class Output:
     is; one that is not carried is a root. The label links blocks: where one block carries it, an output of that label
     in a block that does not is the value to begin with, and is needed only if the carried one is. Labels that are
     carried may be renamed throughout a form; other labels, and the names of inputs that no output carries, mean
-    something to the family and are kept."""
+    something to the family and are kept. `span` is where the source wrote it and takes no part in equality."""
 
     label: str
     type: str
     value: Arg
     carries: str | None = None
+    span: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

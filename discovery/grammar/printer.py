@@ -155,10 +155,10 @@ class _FormParser:
     def output(self, call: ast.Call) -> Output:
         match call:
             case ast.Call(args=[ast.Constant(value=str(label)), type_, value], keywords=[]):
-                return Output(label, self.type(type_), self.argument(value))
+                return Output(label, self.type(type_), self.argument(value), span=self.source.span(call))
             case ast.Call(
                 args=[ast.Constant(value=str(label)), type_, value],
                 keywords=[ast.keyword(arg="carries", value=ast.Name(id=carries))],
             ):
-                return Output(label, self.type(type_), self.argument(value), carries)
+                return Output(label, self.type(type_), self.argument(value), carries, self.source.span(call))
         raise self.source.rejected(call, 'expected `output("label", TYPE, VALUE)` or `..., carries=INPUT)`')

@@ -65,6 +65,8 @@ OPERATIONS = (
     Operation("pair", (Signature(("Z", "Z"), ("V",)),), Laws(pure=True)),
     # A trap for laws that forget types: the total of a residue is itself, that of a pair of equal ones is twice it.
     Operation("total", (Signature(("Z",), ("Z",)), Signature(("V",), ("Z",))), Laws(pure=True)),
+    # A trap for folding: a small number where a residue was means the other overload.
+    Operation("twist", (Signature(("N",), ("Z",)), Signature(("Z",), ("Z",))), Laws(pure=True)),
     Operation("draw", (Signature((), ("Z",)),), weight=0.3),
     Operation("note", (Signature(("Z",), ("Z",)),), weight=0.3),
     Operation("meet", (Signature(("Z", "Z"), ("Z",)),), Laws(commutative=((0, 1),)), weight=0.3),
@@ -115,6 +117,8 @@ class Machine:
             return args[0][0], args[0][1]
         if op == "pair":
             return ((args[0], args[1]),)
+        if op == "twist":
+            return ((args[0] + 100 if signature.inputs == ("N",) else args[0] * 2) % P,)
         if op == "total":
             return (args[0] if signature.inputs == ("Z",) else sum(args[0]) % P,)
         function = _PURE[op]

@@ -51,13 +51,13 @@ REFUSED = {
     "domain": ("a = scale(t, 9)", (2, "`scale`: expected a whole number from 0 to 4, got 9")),
     "fraction": ("a = ratio(t, 0.5)", (2, "expected a fraction such as 1/2, got 0.5")),
     "outputs": ("a = split(g)", (2, "`split` has 2 outputs; got 1 names")),
-    "output unknown": ('output("u", V, x)', (None, "unknown value `x`")),
-    "output type": ('output("u", Z, g)', (None, "output `u` of block `step` must be of type Z; got `g` of type V")),
-    "output twice": ('output("u", V, g); output("u", V, g)', (None, "output `u` of block `step` is given twice")),
-    "output of no type": ('output("u", X, g)', (None, "unknown type")),
-    "carries nothing": ('output("m", Z, m, carries=x)', (None, "carries unknown input `x`")),
-    "carries twice": ('output("m", Z, m, carries=m); output("n", Z, m, carries=m)', (None, "another output carries")),
-    "carries another type": ('output("m", V, g, carries=m)', (None, "carries `m` of type Z; got type V")),
+    "output unknown": ('output("u", V, x)', (2, "unknown value `x`")),
+    "output type": ('output("u", Z, g)', (2, "output `u` of block `step` must be of type Z; got `g` of type V")),
+    "output twice": ('output("u", V, g); output("u", V, g)', (3, "output `u` of block `step` is given twice")),
+    "output of no type": ('output("u", X, g)', (2, "unknown type")),
+    "carries nothing": ('output("m", Z, m, carries=x)', (2, "carries `x`, an unknown input")),
+    "carries twice": ('output("m", Z, m, carries=m); output("n", Z, m, carries=m)', (3, "another output carries")),
+    "carries another type": ('output("m", V, g, carries=m)', (2, "carries `m` of type Z; got type V")),
 }
 
 

@@ -123,6 +123,10 @@ UNEQUAL = {
         'a = turn(t); b = turn(a); c = total(b); output("u", V, c)',
         'c = total(t); output("u", V, c)',
     ),
+    "a folded number is no literal": (
+        'a = add(1, 2); b = twist(a); output("u", V, b)',
+        'b = twist(3); output("u", V, b)',
+    ),
     "idempotent with other arguments": (
         'a = clip(t, 1, 3); b = clip(a, 1, 2); output("u", V, b)',
         'a = clip(t, 1, 3); output("u", V, a)',
@@ -158,6 +162,11 @@ def test_nothing_else_holds(name: str) -> None:
 def test_a_law_never_changes_a_type(start: str) -> None:
     form = parse_form(step(start + '; d = neg(c); e = neg(d); output("u", V, e)'))
     assert simplify(form, VOCABULARY) == parse_form(step(start + '; output("u", V, c)'))
+
+
+def test_simplify_leaves_a_block_alone_where_a_number_would_change_an_overload() -> None:
+    form = parse_form(step('a = add(1, 2); b = twist(a); output("u", V, b)'))
+    assert simplify(form, VOCABULARY) == form
 
 
 @pytest.mark.parametrize("name", EQUAL)

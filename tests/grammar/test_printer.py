@@ -71,8 +71,10 @@ def forms(draw: st.DrawFn) -> Form:
 @settings(max_examples=150, deadline=None)
 def test_round_trip(form: Form) -> None:
     text = print_form(form)
-    assert parse_form(text) == form
-    assert print_form(parse_form(text)) == text
+    back = parse_form(text)
+    assert back == form
+    assert repr(back.constants) == repr(form.constants)
+    assert print_form(back) == text
 
 
 @given(st.integers(0, 10**9))
