@@ -209,6 +209,11 @@ def _random_arg(
     return Const(rng.choice((0, 1)) if rng.random() < 0.4 else domain.sample(rng))
 
 
+def _refused(const: Const, want: str, vocabulary: Vocabulary) -> bool:
+    domain = vocabulary.types.domain(want)
+    return domain is None or domain.refuse(const.value) is not None
+
+
 def _random_statements(
     rng: random.Random, types: dict[str, str], constants: Mapping[str, int], count: int, vocabulary: Vocabulary
 ) -> list[Statement]:
@@ -220,6 +225,10 @@ def _random_statements(
         have = tuple(types[a.name] if isinstance(a, Ref) else None for a in args)
         meant = vocabulary.resolve(operation.name, have)
         assert meant is not None
+        if any(
+            isinstance(a, Const) and _refused(a, want, vocabulary) for a, want in zip(args, meant.inputs, strict=True)
+        ):
+            continue
         names = tuple(f"x{len(types) + i}" for i in range(len(meant.outputs)))
         types.update(zip(names, meant.outputs, strict=True))
         statements.append(Statement(names, operation.name, args))
