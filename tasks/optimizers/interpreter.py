@@ -26,18 +26,19 @@ from discovery.tasks.optimizers.layout import (
     state_name,
     update_blocks,
 )
-from discovery.tasks.optimizers.ranges import NEEDLESS_FLOOR, lower_bounds
+from discovery.tasks.optimizers.ranges import lower_bounds
+from discovery.tasks.optimizers.resolution import host_values, is_plain, shared_inputs
 from discovery.tasks.optimizers.vocabulary import PRIMITIVES, SCALAR
 
-__all__ = ["Rule", "host_values", "kernel_name"]
+__all__ = ["Rule"]
 
 #: Values of a block while it runs: tensors, Python floats, None once nothing needs them any more.
 _Values: TypeAlias = "list[Any]"
 _Step: TypeAlias = Callable[[_Values], None]
 
 _W, _G, _T, _STEP = range(4)
-#: Operations whose results may share memory with an argument.
-_SHARING = frozenset(("first", "every", "transpose"))
+#: Kernels to use where a protection never acts.
+_PLAIN = {"div": "plain_div", "sqrt": "plain_sqrt"}
 #: Kernels that compute on Python floats what they compute on float64 tensors.
 _ON_FLOATS = frozenset(("add", "sub", "mul", "neg", "square", "div", "plain_div"))
 
@@ -115,30 +116,6 @@ def _starts(form: Form) -> dict[str, tuple[str, float]]:
     return starts
 
 
-def host_values(block: Block) -> frozenset[str]:
-    """Values of an update block that are Python floats: they depend on constants, the step and shapes only."""
-    host = {"t"}
-    for statement in block.statements:
-        if PRIMITIVES[statement.op].host or all(isinstance(a, Const) or a.name in host for a in statement.args):
-            host.update(statement.outputs)
-    return frozenset(host)
-
-
-def kernel_name(statement: Statement, bounds: Mapping[str, float]) -> str:
-    """Function of `kernels` that computes `statement`, where values are known to be at least `bounds`."""
-
-    def low(arg: Arg) -> float:
-        return bounds[arg.name] if isinstance(arg, Ref) and arg.name in bounds else float("-inf")
-
-    if statement.op == "div":
-        arg = statement.args[1]
-        size = abs(float(arg.value)) if isinstance(arg, Const) else low(arg)
-        return "plain_div" if size >= NEEDLESS_FLOOR else "div"
-    if statement.op == "sqrt" and low(statement.args[0]) >= 0:
-        return "plain_sqrt"
-    return PRIMITIVES[statement.op].kernel
-
-
 class _Code:
     """An update block, resolved.
 
@@ -158,12 +135,12 @@ class _Code:
         self._inputs = [(name, self._slot(f"s_{name}")) for name in self.states]
         self._host, self._fixed = host_values(block), set[str]()
         self._steps = self._resolve(statements, {o.value.name for o in outputs if isinstance(o.value, Ref)})
-        shared = self._shared(statements)
+        shared = shared_inputs(statements)
         direction = next(o.value for o in outputs if o.label == DIRECTION)
         self._direction = self._index(direction)
-        self._copy_direction = "w" in self._shared_inputs(direction, shared)
+        self._copy_direction = "w" in _inputs(direction, shared)
         self._results = [
-            (state_name(o.label), self._index(o.value), o.type == SCALAR, bool(self._shared_inputs(o.value, shared)))
+            (state_name(o.label), self._index(o.value), o.type == SCALAR, bool(_inputs(o.value, shared)))
             for o in outputs
             if o.carries is not None
         ]
@@ -226,7 +203,8 @@ class _Code:
         return steps
 
     def _kernel(self, statement: Statement) -> Callable[..., Any]:
-        primitive, name = PRIMITIVES[statement.op], kernel_name(statement, self.bounds)
+        primitive = PRIMITIVES[statement.op]
+        name = primitive.kernel if not is_plain(statement, self.bounds) else _PLAIN.get(statement.op, primitive.kernel)
         kernel: Callable[..., Any] = getattr(kernels, name)
         if statement.outputs[0] not in self._host or primitive.host or name in _ON_FLOATS:
             return kernel
@@ -234,17 +212,9 @@ class _Code:
             return lambda t, *args: kernels.number(partial(kernel, t), *args)
         return lambda *args: kernels.number(kernel, *args)
 
-    def _shared(self, statements: list[Statement]) -> dict[str, set[str]]:
-        """Value to the inputs whose memory it may share."""
-        shared = {"w": {"w"}, "g": {"g"}}
-        for statement in statements:
-            if statement.op in _SHARING:
-                names = [arg.name for arg in statement.args if isinstance(arg, Ref)]
-                shared[statement.outputs[0]] = set().union(*(shared.get(name, set()) for name in names))
-        return shared
 
-    def _shared_inputs(self, arg: Arg, shared: Mapping[str, set[str]]) -> set[str]:
-        return shared.get(arg.name, set()) if isinstance(arg, Ref) else set()
+def _inputs(arg: Arg, shared: Mapping[str, set[str]]) -> set[str]:
+    return shared.get(arg.name, set()) if isinstance(arg, Ref) else set()
 
 
 def _step(kernel: Callable[..., Any], args: list[int], out: int, dead: list[int]) -> _Step:

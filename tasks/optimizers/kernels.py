@@ -41,6 +41,7 @@ def number(kernel: Callable[..., Value], *args: float) -> float:
 
 
 def as_tensor(x: Value, like: Value) -> Tensor:
+    """`x` as a tensor of the dtype and device of `like`, one of them being a tensor."""
     if isinstance(x, Tensor):
         return x
     assert isinstance(like, Tensor)
@@ -80,29 +81,33 @@ def plain_div(x: Value, y: Value) -> Value:
 
 
 def minimum(x: Value, y: Value) -> Value:
+    """The smaller of `x` and `y`, elementwise."""
     if not isinstance(x, Tensor):
         return y.clamp_max(x) if isinstance(y, Tensor) else (x if x < y else y)
     return torch.minimum(x, y) if isinstance(y, Tensor) else x.clamp_max(y)
 
 
 def maximum(x: Value, y: Value) -> Value:
+    """The larger of `x` and `y`, elementwise."""
     if not isinstance(x, Tensor):
         return y.clamp_min(x) if isinstance(y, Tensor) else (x if x > y else y)
     return torch.maximum(x, y) if isinstance(y, Tensor) else x.clamp_min(y)
 
 
 def signed_power(x: Value, c: Value) -> Value:
+    """sign(x) * abs(x)^c."""
     if not isinstance(x, Tensor):
         return math.copysign(float(x != 0), x) * torch.pow(abs(x), as_tensor(c, c))
     return x.sign() * x.abs().pow(c)
 
 
 def angle(y: Value, x: Value) -> Tensor:
-    # Adding 0.0 turns -0.0 into 0.0, see the module's docstring.
+    """Angle of the point (x, y), from -pi to pi; -0.0 counts as 0.0."""
     return torch.atan2(as_tensor(y, x) + 0.0, as_tensor(x, y) + 0.0)
 
 
 def where_gt(a: Value, b: Value, x: Value, y: Value) -> Tensor:
+    """`x` where a > b, else `y`."""
     like = next(value for value in (a, b, x, y) if isinstance(value, Tensor))
     return torch.where(as_tensor(a, like) > b, as_tensor(x, like), as_tensor(y, like))
 
@@ -271,14 +276,15 @@ def ramp(t: int, n: Tensor) -> Tensor:
 
 
 def first(t: int, x: Value, y: Value) -> Value:
-    return _chosen(t == 1, x, y)
+    return chosen(t == 1, x, y)
 
 
 def every(t: int, k: float, x: Value, y: Value) -> Value:
-    return _chosen(t % int(k) == 0, x, y)
+    return chosen(t % int(k) == 0, x, y)
 
 
-def _chosen(condition: bool, x: Value, y: Value) -> Value:
+def chosen(condition: bool, x: Value, y: Value) -> Value:
+    """`x` or `y`, a tensor if either is."""
     chosen, other = (x, y) if condition else (y, x)
     if isinstance(other, Tensor) and not isinstance(chosen, Tensor):
         return other.new_full(other.shape, chosen)
@@ -312,6 +318,7 @@ def rms_norm(x: Tensor) -> Tensor:
 
 
 def clip(x: Value, lo: Value, hi: Value) -> Value:
+    """min(max(x, lo), hi)."""
     return minimum(maximum(x, lo), hi)
 
 

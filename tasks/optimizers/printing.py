@@ -122,7 +122,12 @@ class BlockWriter:
     def write(self, statement: Statement) -> None:
         """Write `statement`, or keep it for the expression that uses it."""
         (name,) = statement.outputs
+        waiting = self.pending.copy()
         expression = self.call(statement, self.values(statement.args))
+        if waiting and len(ast.unparse(expression)) > _WIDTH:
+            self.pending = waiting
+            self.flush()
+            expression = self.call(statement, self.values(statement.args))
         alone = self.uses[name] == 1 and name not in self.pinned
         if is_temporary(name) and alone and len(ast.unparse(expression)) <= _WIDTH:
             self.pending.append((name, expression))

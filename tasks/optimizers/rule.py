@@ -15,6 +15,7 @@ types, domains of numbers and limits are checked by the grammar.
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -67,6 +68,11 @@ def lower(source: str) -> Form:
     return form
 
 
+def is_name(text: str) -> bool:
+    """Whether a state or a constant may be called so."""
+    return text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
+
+
 class _Module:
     """The top level of a rule: `HYPER` and the two functions."""
 
@@ -98,7 +104,7 @@ class _Module:
             number = self.source.number(value)
             if not isinstance(name, str) or number is None:
                 raise self.rejected(value, 'expected HYPER entries `"name": number`, with the number written out')
-            if name in RESERVED or name in self.constants or not name.isidentifier():
+            if name in RESERVED or name in self.constants or not is_name(name):
                 raise self.rejected(value, f"a constant may not be called {short(name)}: it is taken, or no name")
             self.constants[name] = float(number)
 
@@ -183,7 +189,7 @@ class _Path:
         table: dict[str, ast.expr] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             name = key.value if isinstance(key, ast.Constant) else None
-            if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or name in table:
+            if not isinstance(name, str) or not is_name(name) or name in table:
                 raise self.module.rejected(key or value, "a state is named by a string, a Python identifier, once")
             table[name] = value
         return table

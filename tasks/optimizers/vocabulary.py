@@ -72,10 +72,12 @@ class Primitive:
         operation: Its types and laws.
         parameters: Names of its arguments, for documentation and for `code`.
         group: Key of `GROUPS`.
-        code: Plain torch expression over the parameters and `step`, where every argument is a tensor (reductions and
-            elementwise: of any shape; matrix operations: the 2-D matrix view).
-        mixed: The same where some argument is a Python float; as `code` when empty.
-        helpers: Functions of `kernels` that `code` or `mixed` calls.
+        code: Plain torch expression over the parameters and `step`, where the arguments are tensors (reductions and
+            elementwise: of any shape; the rest: the 2-D matrix view).
+        plain: The same where the interpreter leaves out a protection.
+        mixed: The same where an argument at `mixed_at`, but not every argument, is a Python float.
+        floats: The same where all arguments are Python floats; "" where `code` has to be computed on tensors.
+        plain_floats: `floats` where the interpreter leaves out a protection.
         elementwise: Whether an element of the result depends on the same element of the arguments only.
         timed: Whether its kernel takes the step as first argument.
         host: Whether it gives a Python float whatever it is given.
@@ -85,13 +87,16 @@ class Primitive:
     operation: Operation
     parameters: tuple[str, ...]
     group: str
-    code: str
-    mixed: str
-    helpers: tuple[str, ...]
-    elementwise: bool
-    timed: bool
-    host: bool
-    kernel: str
+    code: str = ""
+    plain: str = ""
+    mixed: str = ""
+    mixed_at: frozenset[int] = frozenset()
+    floats: str = ""
+    plain_floats: str = ""
+    elementwise: bool = True
+    timed: bool = False
+    host: bool = False
+    kernel: str = ""
 
 
 def _signatures(text: str) -> Iterable[Signature]:
@@ -124,8 +129,11 @@ def _define(
     doc: str,
     code: str,
     *,
+    plain: str = "",
     mixed: str = "",
-    helpers: str = "",
+    mixed_at: tuple[int, ...] = (0, 1, 2, 3),
+    floats: str = "",
+    plain_floats: str = "",
     kernel: str = "",
     weight: float = 1.0,
     timed: bool = False,
@@ -149,8 +157,11 @@ def _define(
         tuple(parameters.split()),
         group,
         code,
+        plain or code,
         mixed or code,
-        tuple(helpers.split()),
+        frozenset(mixed_at),
+        floats,
+        plain_floats or floats,
         elementwise=group in ("arithmetic", "unary", "time") or name in ("ema", "accumulate", "interp", "clip"),
         timed=timed,
         host=group == "shape",
@@ -170,6 +181,7 @@ def _arithmetic() -> None:
         "arithmetic",
         "x + y",
         "x + y",
+        floats="x + y",
         commutative=(0, 1),
         fold=lambda x, y: x + y,
         identities=(Identity(1, 0.0, _FIRST), Identity(0, 0.0, _SECOND)),
@@ -181,6 +193,7 @@ def _arithmetic() -> None:
         "arithmetic",
         "x - y",
         "x - y",
+        floats="x - y",
         fold=lambda x, y: x - y,
         identities=(Identity(1, 0.0, _FIRST),),
     )
@@ -191,6 +204,7 @@ def _arithmetic() -> None:
         "arithmetic",
         "x * y",
         "x * y",
+        floats="x * y",
         commutative=(0, 1),
         fold=lambda x, y: x * y,
         identities=(Identity(1, 1.0, _FIRST), Identity(0, 1.0, _SECOND)),
@@ -202,7 +216,9 @@ def _arithmetic() -> None:
         "arithmetic",
         "x / y, the size of y floored at 1e-12",
         "x / floored(y)",
-        helpers="floored",
+        plain="x / y",
+        floats="x / floored(y)",
+        plain_floats="x / y",
         identities=(Identity(1, 1.0, _FIRST),),
     )
     for name, doc, call in (("min", "smaller", "minimum"), ("max", "larger", "maximum")):
@@ -214,7 +230,6 @@ def _arithmetic() -> None:
             f"the {doc} of x and y",
             f"torch.{call}(x, y)",
             mixed=f"{call}(x, y)",
-            helpers=call,
             kernel=call,
             commutative=(0, 1),
             identities=(Identity(0, _SECOND, _FIRST),),
@@ -227,7 +242,7 @@ def _arithmetic() -> None:
         "sign(x) * abs(x)^c: keeps the sign (square(x) is x * x)",
         "x.sign() * x.abs() ** c",
         mixed="signed_power(x, c)",
-        helpers="signed_power",
+        mixed_at=(0,),
         kernel="signed_power",
         weight=0.5,
         identities=(Identity(1, 1.0, _FIRST),),
@@ -239,7 +254,6 @@ def _arithmetic() -> None:
         "arithmetic",
         "angle of (x, y): -pi to pi, bounded, blind to a common scale",
         "angle(y, x)",
-        helpers="as_tensor angle",
         kernel="angle",
         weight=0.5,
     )
@@ -251,7 +265,6 @@ def _arithmetic() -> None:
         "x where a > b, else y",
         "torch.where(a > b, x, y)",
         mixed="where_gt(a, b, x, y)",
-        helpers="as_tensor where_gt",
         weight=0.5,
     )
 
@@ -260,11 +273,19 @@ def _unary() -> None:
     def unary(name: str, doc: str, code: str, **more: object) -> None:
         _define(name, "x", "X->X", "unary", doc, code, **more)  # type: ignore[arg-type]
 
-    _define("neg", "x", "X->X C->C L->L R->R", "unary", "-x", "-x", involutive=True, fold=lambda x: -x)
+    _define("neg", "x", "X->X C->C L->L R->R", "unary", "-x", "-x", floats="-x", involutive=True, fold=lambda x: -x)
     unary("abs", "absolute value", "x.abs()", kernel="absolute", idempotent=True, fold=abs)
     unary("sign", "-1, 0 or 1", "x.sign()", idempotent=True)
-    unary("square", "x * x", "x * x", kernel="square", fold=lambda x: x * x)
-    unary("sqrt", "square root of abs(x)", "x.abs().sqrt()", fold=lambda x: math.sqrt(abs(x)))
+    unary("square", "x * x", "x.square()", floats="x * x", fold=lambda x: x * x)
+    unary(
+        "sqrt",
+        "square root of abs(x)",
+        "x.abs().sqrt()",
+        plain="x.sqrt()",
+        floats="math.sqrt(abs(x))",
+        plain_floats="math.sqrt(x)",
+        fold=lambda x: math.sqrt(abs(x)),
+    )
     unary("rsqrt", "1 / sqrt(x), the divisor floored at 1e-12", "1 / x.abs().sqrt().clamp_min(1e-12)")
     unary("exp", "e^x, x clamped to [-20, 20]", "x.clamp(-20.0, 20.0).exp()", weight=0.5)
     unary("log", "log(abs(x) + 1e-12)", "(x.abs() + 1e-12).log()", weight=0.5)
@@ -323,10 +344,12 @@ def _time() -> None:
         "time",
         "x / (1 - beta^t): undoes the start of an `ema` from zero",
         "x / floored(1 - beta ** step)",
-        helpers="floored",
+        plain="x / (1 - beta ** step)",
+        floats="x / floored(1 - beta ** step)",
+        plain_floats="x / (1 - beta ** step)",
         timed=True,
     )
-    _define("pow_t", "a", "S->S", "time", "t^a", "step ** a", timed=True, weight=0.5)
+    _define("pow_t", "a", "S->S", "time", "t^a", "torch.pow(float(step), a)", timed=True, weight=0.5)
     _define(
         "ramp",
         "n",
@@ -338,7 +361,16 @@ def _time() -> None:
         weight=0.5,
     )
     _define(
-        "first", "x y", "S,S->S T,T->T", "time", "x at t = 1, else y", "x if step == 1 else y", timed=True, weight=0.5
+        "first",
+        "x y",
+        "S,S->S T,T->T",
+        "time",
+        "x at t = 1, else y",
+        "x if step == 1 else y",
+        mixed="chosen(step == 1, x, y)",
+        floats="x if step == 1 else y",
+        timed=True,
+        weight=0.5,
     )
     _define(
         "every",
@@ -347,6 +379,9 @@ def _time() -> None:
         "time",
         "x at each k-th step (k a whole number from 2), else y",
         "x if step % k == 0 else y",
+        mixed="chosen(step % k == 0, x, y)",
+        mixed_at=(1, 2),
+        floats="x if step % k == 0 else y",
         timed=True,
         weight=0.5,
     )
@@ -361,9 +396,19 @@ def _macros() -> None:
         "beta s + (1 - beta) x, beta from 0 to below 1",
         "s.lerp(x, 1 - beta)",
         mixed="beta * s + (1 - beta) * x",
+        mixed_at=(0, 1),
+        floats="beta * s + (1 - beta) * x",
         weight=2.0,
     )
-    _define("accumulate", "s x mu", "T,T,B->T S,S,B->S", "macro", "mu s + x, mu from 0 to below 1", "mu * s + x")
+    _define(
+        "accumulate",
+        "s x mu",
+        "T,T,B->T S,S,B->S",
+        "macro",
+        "mu s + x, mu from 0 to below 1",
+        "mu * s + x",
+        floats="mu * s + x",
+    )
     _define(
         "interp",
         "x y a",
@@ -372,6 +417,8 @@ def _macros() -> None:
         "(1 - a) x + a y, a any number",
         "x.lerp(y, a)",
         mixed="(1 - a) * x + a * y",
+        mixed_at=(0, 1),
+        floats="(1 - a) * x + a * y",
         weight=2.0,
     )
     _define("rms_norm", "x", "T->T", "macro", "x / rms(x)", "x / (x * x).mean().sqrt().clamp_min(1e-12)")
@@ -382,8 +429,7 @@ def _macros() -> None:
         "macro",
         "min(max(x, lo), hi)",
         "torch.minimum(torch.maximum(x, lo), hi)",
-        mixed="minimum(maximum(x, lo), hi)",
-        helpers="minimum maximum",
+        mixed="clip(x, lo, hi)",
     )
     _define(
         "clip_norm",
@@ -400,7 +446,6 @@ def _macros() -> None:
         "macro",
         "u where u g > 0, else 0, divided by the fraction kept (at least 1e-3)",
         "cautious(u, g)",
-        helpers="cautious",
     )
     _define(
         "update_floor",
@@ -440,7 +485,6 @@ def _matrix() -> None:
         "matrix",
         "x with its singular values pushed towards 1 by k Newton-Schulz steps (k = 5 in Muon); a scale of x is lost",
         "newton_schulz(x, k)",
-        helpers="newton_schulz",
         weight=0.5,
     )
 
@@ -461,9 +505,7 @@ def _initial() -> None:
         ("full", "shape c", (SHAPE, SCALAR), "a tensor of c"),
     ):
         operation = Operation(name, (Signature(inputs, (INITIAL,)),), Laws(pure=True), doc, 1.0, _in_init)
-        PRIMITIVES[name] = Primitive(
-            operation, tuple(parameters.split()), "initial", "", "", (), True, False, False, name
-        )
+        PRIMITIVES[name] = Primitive(operation, tuple(parameters.split()), "initial")
 
 
 for _group in (_arithmetic, _unary, _reductions, _time, _macros, _matrix, _shape, _initial):
