@@ -16,6 +16,7 @@ from torch import Tensor
 from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
 from discovery.grammar.liveness import needs, prune
 from discovery.tasks.optimizers import kernels
+from discovery.tasks.optimizers.keys import unified
 from discovery.tasks.optimizers.layout import (
     DIRECTION,
     INIT,
@@ -56,7 +57,7 @@ class Rule:
     """
 
     def __init__(self, form: Form) -> None:
-        form = prune(form, VOCABULARY)
+        form = prune(unified(form) if len(update_blocks(form)) > 1 else form, VOCABULARY)
         bounds = lower_bounds(form)
         needed = needs(form, VOCABULARY).values
         self._starts = _starts(form)

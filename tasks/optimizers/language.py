@@ -4,54 +4,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
-from discovery.grammar.build import check
-from discovery.grammar.canonical import Keys, canonical
 from discovery.grammar.cross import cross
 from discovery.grammar.edit import NoEdit, mutate
 from discovery.grammar.ir import Form
-from discovery.model import Program, Rejected, content_key
+from discovery.model import Program, Rejected
 from discovery.tasks.optimizers.edits import SEARCH_VOCABULARY
+from discovery.tasks.optimizers.keys import keys
 from discovery.tasks.optimizers.layout import (
-    INIT,
     KINDS,
     MAX_SCALAR_STATES,
     MAX_TENSOR_STATES,
-    VOCABULARY,
     Kind,
     kinds_of,
     merged,
     split,
     update_blocks,
-    update_name,
 )
 from discovery.tasks.optimizers.rule import lower, source_of
 from discovery.tasks.optimizers.vocabulary import GROUPS, MAX_STATEMENTS, PRIMITIVES
 
-__all__ = ["OptimizerLanguage", "keys"]
+__all__ = ["OptimizerLanguage"]
 
 #: Edits or crossings that are tried for a rule of another key.
 _DRAWS = 8
-
-
-def keys(form: Form) -> Keys:
-    """Keys of a checked rule.
-
-    Kinds are updated independently of each other, so what counts is the key of each kind's own block, however the
-    rule shares blocks out. A rule that does not branch has the key of its form.
-    """
-    groups: dict[Keys, list[Kind]] = {}
-    for block in update_blocks(form):
-        alone = Form(form.constants, (form.block(INIT), replace(block, name=update_name(KINDS))))
-        groups.setdefault(canonical(check(alone, VOCABULARY), VOCABULARY), []).extend(kinds_of(block.name))
-    if len(groups) == 1:
-        return next(iter(groups))
-    served = sorted((sorted(kinds), each.key, each.skeleton) for each, kinds in groups.items())
-    return Keys(
-        content_key(repr([(kinds, key) for kinds, key, _ in served])),
-        content_key(repr([(kinds, skeleton) for kinds, _, skeleton in served])),
-    )
 
 
 class OptimizerLanguage:
