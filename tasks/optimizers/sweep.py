@@ -220,9 +220,12 @@ def _sweep(measure: Callable[[Sequence[int]], list[float]], points: list[int], n
     best = min(known, key=lambda p: (known[p], p))
     if min(known) < best < max(known):
         return known
-    side = "small" if best == min(known) else "large"
+    if best == min(known):
+        trend, reason = "smallest", "its direction leads uphill or blows up, however small the steps"
+    else:
+        trend, reason = "largest", "its direction dwindles, however large the rate"
     raise CandidateFailed(
         "invalid",
-        f"no best learning rate found on task {name}: after {MAX_EXTENSIONS} extensions the best rate is still the "
-        f"{side}est tried, so the rule was not tuned and its loss says nothing. Let the direction have a steady scale.",
+        f"no best learning rate found on task {name}: after {MAX_EXTENSIONS} extensions of the grid the {trend} rate "
+        f"is still the best, so {reason}; a loss at such a rate says nothing",
     )

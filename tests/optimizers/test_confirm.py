@@ -120,7 +120,7 @@ class TestClaims:
         assert not evidence.confirmed and evidence.claim.startswith("Not shown")
 
     def test_a_gain_within_what_the_grid_gives_is_a_null_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        evidence = self.conclude([MARGIN * 0.9] * 12, [MARGIN * 0.9] * 12, monkeypatch)
+        evidence = self.conclude([0.018] * 12, [0.018] * 12, monkeypatch)
         assert not evidence.confirmed and evidence.p_value == 1.0
 
     def test_a_single_disastrous_seed_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,10 +78,18 @@ def test_losses_of_factors() -> None:
 def test_weights_that_are_not_usable_have_the_worst_loss_and_harm_no_other(task: Proxy, value: float) -> None:
     weights = np.repeat(task.runs([1], 1)["init"], 2, axis=0)
     healthy = task.losses(weights)[0]
-    weights[1] = value
-    losses = task.losses(weights)
-    assert losses[0] == healthy < 1e3
-    assert losses[1] == WORST_LOSS
+    for spoilt in (slice(None), slice(-1, None), slice(-10, -9)):
+        broken = weights.copy()
+        broken[1, spoilt] = value
+        losses = task.losses(broken)
+        assert losses[0] == healthy < 1e3
+        assert losses[1] == WORST_LOSS
+
+
+def test_a_saturated_unit_does_not_hide_an_infinite_weight() -> None:
+    weights = proxy("autoencoder").runs([1], 1)["init"]
+    weights[0, 64] = math.inf  # a bias of the first tanh layer
+    assert proxy("autoencoder").losses(weights)[0] == WORST_LOSS
 
 
 @pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)

@@ -107,11 +107,11 @@ class TestSweep:
     @pytest.mark.parametrize("best", [-60.0, 60.0])
     def test_a_best_rate_that_stays_on_the_edge_is_void(self, best: float) -> None:
         curve = Curve((best, best))
-        with pytest.raises(CandidateFailed, match=r"still the (small|large)est") as failure:
+        with pytest.raises(CandidateFailed, match=r"(small|large)est rate is still the best") as failure:
             locate(curve, proxy("digits"), 0)
         assert failure.value.status == "invalid"
         assert curve.asked <= 9 + 3 * 4
-        with pytest.raises(CandidateFailed, match=r"still the (small|large)est"):
+        with pytest.raises(CandidateFailed, match=r"(small|large)est rate is still the best"):
             tune(curve, proxy("digits"), 1.0, [1])
 
     def test_the_grid_follows_the_rule_s_own_scale(self) -> None:
@@ -245,12 +245,10 @@ class TestStages:
     def test_adamw_passes_the_probe_and_a_useless_rule_is_culled_with_a_reason(self) -> None:
         judge = Judge(InProcess())
         good = judge.judge(ADAMW, "probe", 0, 7, Limits())
-        bad = judge.judge(rule("m * square(square(square(w)))"), "probe", 0, 7, Limits())
+        bad = judge.judge(rule("abs(m)"), "probe", 0, 7, Limits())
         assert good.advance and good.status == "scored" and abs(good.cases[PROBE_TASK]) < 0.3
-        assert not bad.advance
-        if bad.status == "scored":
-            assert "culled" in bad.message and bad.score is not None and good.score is not None
-            assert bad.score < good.score
+        assert not bad.advance and bad.status == "scored" and "culled" in bad.message
+        assert bad.score is not None and good.score is not None and bad.score < good.score
 
     def test_equal_seed_stage_and_replicate_give_equal_verdicts_and_others_do_not(self) -> None:
         first, again, other, replicate = (
