@@ -130,8 +130,11 @@ _TIME_AND_RESOURCES = (
         """
         import os
         def run():
-            for _ in range(3): os.fork()
-            while True: pass
+            for _ in range(3):
+                if os.fork() == 0:
+                    while True: pass
+            for _ in range(3): os.wait()
+            return {}
         """,
         lambda answer: not answer.clock_limited,
         cpu_seconds=0.3,
@@ -144,6 +147,15 @@ _TIME_AND_RESOURCES = (
         def run():
             kept = []
             while True: kept.append(bytearray(1 << 24))
+        """,
+    ),
+    _attack(
+        "memory reserved and not used",
+        "per_process_memory",
+        "memory",
+        """
+        def run():
+            return {"size": len(bytearray(1 << 30))}
         """,
     ),
     _attack(
@@ -240,9 +252,9 @@ _TIME_AND_RESOURCES = (
                 while True: kept.append(os.open("/dev/null", os.O_RDONLY))
             outcome = attempt(exhaust)
             for descriptor in kept: os.close(descriptor)
-            return {"outcome": outcome}
+            return {"outcome": outcome, "count": len(kept)}
         """,
-        _outcomes("EMFILE"),
+        lambda answer: answer.value["outcome"] == "EMFILE" and answer.value["count"] < KIT_LIMITS.open_files,
     ),
     _attack(
         "full disks",
@@ -422,7 +434,7 @@ _REACH = (
             attempt(os.killpg, 0, signal.SIGTERM)
             return outcomes
         """,
-        lambda answer: len(answer.value) == 8,
+        lambda answer: len(answer.value) >= 4,
     ),
     _attack(
         "core files",
@@ -461,17 +473,20 @@ _REACH = (
         _outcomes("EPERM"),
     ),
     _attack(
-        "inspection of other processes",
+        "inspection of processes, even of itself",
         "syscall_filter",
         "ok",
         """
+        import os
         def run():
+            own = os.getpid()
             return {
-                "ptrace": syscall(101, 16, 1, 0, 0),
-                "process_vm_readv": syscall(310, 1, 0, 0, 0, 0, 0),
-                "process_vm_writev": syscall(311, 1, 0, 0, 0, 0, 0),
-                "pidfd_getfd": syscall(438, 0, 0, 0),
-                "kcmp": syscall(312, 1, 1, 0, 0, 0),
+                "ptrace": syscall(101, 0, 0, 0, 0),
+                "ptrace the first": syscall(101, 16, 1, 0, 0),
+                "process_vm_readv": syscall(310, own, 0, 0, 0, 0, 0),
+                "process_vm_writev": syscall(311, own, 0, 0, 0, 0, 0),
+                "pidfd_getfd": syscall(438, os.pidfd_open(own), 1, 0),
+                "kcmp": syscall(312, own, own, 1, 0, 0),
             }
         """,
         _outcomes("EPERM"),
@@ -522,7 +537,7 @@ _REACH = (
         "ok",
         """
         def run():
-            return {str(number): syscall(number, 0, 0, 0, 0, 0) for number in (470, 500, 599)}
+            return {str(number): syscall(number, 0, 0, 0, 0, 0) for number in (463, 467, 468, 500, 599)}
         """,
         _outcomes("ENOSYS"),
     ),
@@ -566,7 +581,11 @@ _PROGRAMS: tuple[tuple[str, AnswerStatus, str], ...] = (
     ),
     ("answers more than it may", "invalid", "def run(): return {'x': 'a' * (5 << 20)}"),
     ("answers itself", "invalid", "def run():\n    x = {}\n    x['x'] = x\n    return x"),
-    ("frame of another call", "invalid", "def run(): raw_answer(b'{}', nonce=bytes(16))"),
+    (
+        "frame of another call",
+        "invalid",
+        'def run(): raw_answer(b\'{"status":"ok","value":{},"arrays":[],"detail":{}}\', nonce=bytes(16))',
+    ),
     ("frame that declares a gigabyte", "invalid", "def run(): raw_answer(b'{}', size=1 << 30)"),
     ("frame that breaks off", "invalid", "import os\ndef run():\n    raw_answer(b'{}', size=9)\n    os._exit(0)"),
     (

@@ -160,6 +160,16 @@ def test_an_array_has_to_be_what_it_declares(declaration: dict[str, object]) -> 
         decode(data)
 
 
+def test_a_shape_beyond_all_memory_is_refused_even_when_empty() -> None:
+    with pytest.raises(ProtocolError, match="too large"):
+        decode(frame_bytes(NONCE, "ok", {}, [Declared("x", "|u1", (0, 1 << 39, 1 << 39), b"")]))
+    declaration = b'{"name":"x","dtype":"|u1","shape":[0,549755813888,549755813888]}'
+    document = b'{"status":"ok","value":{},"detail":{},"arrays":[' + declaration + b"]}"
+    padding = -(HEADER.size + len(document)) % 64
+    with pytest.raises(ProtocolError, match="too large"):
+        decode(HEADER.pack(b"DSF1", NONCE, len(document), padding) + document + bytes(padding))
+
+
 def test_two_arrays_of_one_name_are_refused() -> None:
     with pytest.raises(ProtocolError, match="twice"):
         decode(frame_bytes(NONCE, "ok", {}, [Declared("x", "|u1", (1,), b"a")] * 2))
