@@ -53,9 +53,8 @@ install_packages() {
   say "packages of requirements/lock.txt, each checked against its hash"
   "${pip[@]}" install --require-hashes --requirement requirements/lock.txt
   # Builds of torch differ from machine to machine, so it has a version and no hash; what it needs is locked above.
-  export PIP_CONSTRAINT=$PWD/requirements/constraints.txt
   say "torch (the one large download)"
-  "${pip[@]}" install torch
+  "${pip[@]}" install --constraint requirements/constraints.txt torch
   "${pip[@]}" install --no-deps --no-build-isolation --editable .
 }
 
@@ -63,7 +62,7 @@ command -v bwrap >/dev/null || apt_install "bubblewrap (the sandbox)" bubblewrap
 if [ "$(fingerprint)" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c pass 2>/dev/null; then exit 0; fi
 
 rm -f .venv/ready
-.venv/bin/python -m pip --version >/dev/null 2>&1 || make_environment
+.venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || make_environment
 install_packages
 has_seccomp .venv/bin/python || apt_install "libseccomp (the sandbox's filter)" libseccomp2
 fingerprint >.venv/ready
