@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from discovery.grammar import print_form
 from discovery.model import Program, Rejected
 from discovery.task import Language
-from discovery.tasks.optimizers import zoo
+from discovery.tasks.optimizers import language, zoo
 from discovery.tasks.optimizers.language import OptimizerLanguage
 from discovery.tasks.optimizers.layout import KINDS, block_for, states
 from discovery.tasks.optimizers.rule import lower, source_of
@@ -165,7 +165,7 @@ def test_zoo_prints_and_reads_back(name: str) -> None:
 
 
 @given(mutants())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_mutants_print_and_read_back(program: Program) -> None:
     form = lower(program.source)
     again = lower(source_of(form))
@@ -331,3 +331,14 @@ def test_is_a_language_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_edit_that_leaves_the_key_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = LANGUAGE.check(ZOO["lion"])
+    same, other = lower(LION), lower(ZOO["signum"])
+    drawn = iter([same, same, other])
+    monkeypatch.setattr(language, "mutate", lambda *_: next(drawn))
+    assert key(LANGUAGE.mutate(program, random.Random(0))) == key(ZOO["signum"])
+    monkeypatch.setattr(language, "mutate", lambda *_: same)
+    with pytest.raises(Rejected, match="differs from its parents"):
+        LANGUAGE.mutate(program, random.Random(0))
