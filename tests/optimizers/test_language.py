@@ -342,3 +342,10 @@ def test_an_edit_that_leaves_the_key_is_drawn_again(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(language, "mutate", lambda *_: same)
     with pytest.raises(Rejected, match="differs from its parents"):
         LANGUAGE.mutate(program, random.Random(0))
+
+
+def test_key_tells_which_kind_a_branch_is_for() -> None:
+    def special(kind: str) -> str:
+        return rule(f'if kind == "{kind}":\n    return sign(g), {{"m": g}}\nreturn g, {{"m": g}}')
+
+    assert len({key(special(kind)) for kind in KINDS}) == len(KINDS)
