@@ -37,7 +37,18 @@ learning rate is invalid. Finalists are confirmed on fresh seeds and on other ta
 #: What the harness imports of this project, and nothing else.
 _INSIDE = tuple(
     f"discovery.tasks.optimizers.{name}"
-    for name in ("interpreter", "kernels", "layout", "models", "printing", "ranges", "resolution", "rule", "vocabulary")
+    for name in (
+        "interpreter",
+        "kernels",
+        "keys",
+        "layout",
+        "models",
+        "printing",
+        "ranges",
+        "resolution",
+        "rule",
+        "vocabulary",
+    )
 )
 #: Files whose text decides verdicts, beside what is inside the sandbox.
 _OUTSIDE = ("harness", "proxies", "sweep", "stages", "fingerprint", "baseline")
