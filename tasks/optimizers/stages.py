@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from discovery.errors import EvaluatorFailed
 from discovery.model import JSON, Verdict
 from discovery.randomness import derive
 from discovery.sandbox import Limits, Slot
@@ -86,7 +87,7 @@ class Judge:
                 f"; culled: at its best octave of the learning rate it ends worse (log loss {log_loss:.2f}) than AdamW "
                 f"does after a quarter of the steps ({log_loss - shortfall:.2f})"
             )
-        evidence = {"rate": rate, "log_loss": log_loss}
+        evidence = {**self._identity(trainer), "rate": rate, "log_loss": log_loss}
         return Verdict(
             "scored", probe_score(found, shortfall), {task.name: found}, message, evidence, advance=shortfall <= 0
         )
@@ -113,11 +114,15 @@ class Judge:
         """Fingerprint of the rule, and the name of the zoo's rule that has the same one, or None."""
         (own,) = fingerprints(self.slot, trainer.limits, [trainer.source])
         if self._zoo is None:
-            sources = zoo.sources()
-            self._zoo = dict(
-                zip(fingerprints(self.slot, trainer.limits, list(sources.values())), sources, strict=True)
-            )
+            self._zoo = self._fingerprint_zoo(trainer.limits)
         return {"fingerprint": own, "rediscovers": self._zoo.get(own)}
+
+    def _fingerprint_zoo(self, limits: Limits) -> dict[str, str]:
+        sources = zoo.sources()
+        try:
+            return dict(zip(fingerprints(self.slot, limits, list(sources.values())), sources, strict=True))
+        except CandidateFailed as failure:
+            raise EvaluatorFailed(f"the zoo's own rules could not be traced: {failure.message}") from failure
 
 
 def probe_score(found: float, shortfall: float) -> float:

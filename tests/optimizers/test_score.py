@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.errors import TaskError
+from discovery.errors import EvaluatorFailed, TaskError
 from discovery.sandbox import Answer, Array, Limits, Slot
 from discovery.tasks.optimizers import baseline, fingerprint, sweep, zoo
 from discovery.tasks.optimizers.baseline import CLIP, InProcess, speedup
@@ -107,11 +107,11 @@ class TestSweep:
     @pytest.mark.parametrize("best", [-60.0, 60.0])
     def test_a_best_rate_that_stays_on_the_edge_is_void(self, best: float) -> None:
         curve = Curve((best, best))
-        with pytest.raises(CandidateFailed, match=r"(small|large)est rate is still the best") as failure:
+        with pytest.raises(CandidateFailed, match=r"(smallest|largest) rate is still the best") as failure:
             locate(curve, proxy("digits"), 0)
         assert failure.value.status == "invalid"
         assert curve.asked <= 9 + 3 * 4
-        with pytest.raises(CandidateFailed, match=r"(small|large)est rate is still the best"):
+        with pytest.raises(CandidateFailed, match=r"(smallest|largest) rate is still the best"):
             tune(curve, proxy("digits"), 1.0, [1])
 
     def test_the_grid_follows_the_rule_s_own_scale(self) -> None:
@@ -168,9 +168,16 @@ class TestUntrustedAnswers:
     )
     def test_weights_of_another_shape_or_type_are_invalid(self, weights: Any) -> None:
         arrays = {} if weights is None else {"weights": Array.of(weights)}
-        verdict = Judge(Answers(Answer("ok", {}, arrays))).judge("", "probe", 0, 0, Limits())
+        with pytest.raises(CandidateFailed, match="weights must be") as failure:
+            locate(Trainer(Answers(Answer("ok", {}, arrays)), Limits(), ""), proxy("softmax"), 0)
+        assert failure.value.status == "invalid"
+
+    @pytest.mark.parametrize("shape", [None, (3, 16), (3, 16, 76), (2, 16, 77)])
+    def test_updates_of_another_shape_are_invalid(self, shape: Any) -> None:
+        arrays = {} if shape is None else {"u0": Array.of(np.ones(shape))}
+        verdict = Judge(Answers(Answer("ok", {}, arrays))).judge("", "screen", 0, 0, Limits())
         assert (verdict.status, verdict.score) == ("invalid", None)
-        assert "weights must be" in verdict.message
+        assert "updates must be" in verdict.message
 
     @pytest.mark.parametrize("status", ["error", "timeout", "memory", "crash", "invalid"])
     def test_a_failed_call_is_a_verdict_of_that_status(self, status: Any) -> None:
@@ -183,12 +190,14 @@ class TestUntrustedAnswers:
     def test_weights_that_are_nan_everywhere_are_void_not_scored(self) -> None:
         class Dead(Answers):
             def call(self, payload: Any, arrays: Any = None, limits: Any = None) -> Answer:
+                if payload["mode"] == "scale":
+                    return super().call(payload)
                 shape = (len(payload["lanes"]), 1028)
-                answer = Answer("ok", {}, {"weights": Array.of(np.full(shape, np.nan, dtype=np.float32))})
-                return super().call(payload) if payload["mode"] == "scale" else answer
+                return Answer("ok", {}, {"weights": Array.of(np.full(shape, np.nan, dtype=np.float32))})
 
-        verdict = Judge(Dead(Answer("ok"))).judge("", "probe", 0, 0, Limits())
-        assert (verdict.status, verdict.score) == ("invalid", None)
+        with pytest.raises(CandidateFailed, match="no best learning rate") as failure:
+            locate(Trainer(Dead(Answer("ok")), Limits(), ""), proxy("softmax"), 0)
+        assert failure.value.status == "invalid"
 
     @pytest.mark.parametrize("rms", [float("nan"), 0.0, -1.0, 1e300, "1", None, [1.0]])
     def test_a_nonsensical_scale_is_ignored(self, rms: Any) -> None:
@@ -200,6 +209,16 @@ class TestUntrustedAnswers:
 
 
 class TestScreen:
+    def test_a_zoo_that_cannot_be_traced_is_a_failure_of_the_system(self) -> None:
+        class Flaky(InProcess):
+            def call(self, payload: Any, arrays: Any = None, limits: Any = None) -> Answer:
+                if len(payload["sources"]) > 1:
+                    return Answer("timeout", message="too slow")
+                return super().call(payload, arrays, limits)
+
+        with pytest.raises(EvaluatorFailed, match="zoo"):
+            Judge(Flaky()).judge(ADAMW, "screen", 0, 0, Limits())
+
     def judge(self, source: str) -> Any:
         return Judge(InProcess()).judge(source, "screen", 0, 0, Limits())
 
