@@ -22,7 +22,7 @@ __all__ = ["Warm", "not_loaded", "time_out", "verdict"]
 
 _START_SECONDS = 120.0
 #: From "stop" to the whole tree dead; beyond it the sandbox itself is killed.
-_STOP_SECONDS = 0.75
+_STOP_SECONDS = 0.5
 _KILL_SECONDS = 30.0
 _CREDENTIALS = struct.Struct("3i")
 

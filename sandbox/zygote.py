@@ -23,6 +23,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -36,7 +37,9 @@ __all__ = ["MESSAGE_BYTES", "import_entry", "main"]
 #: Longest control message.
 MESSAGE_BYTES = 1 << 16
 #: Milliseconds between two samples of a running call.
-_SAMPLE_MS = 20
+_SAMPLE_MS = 20.0
+#: A sample that takes longer (many large processes) is followed by a pause of this multiple of its time.
+_SAMPLE_SHARE = 5
 
 
 def main() -> NoReturn:
@@ -148,8 +151,9 @@ def _supervise(control: socket.socket, number: int, child: int, observed: watch.
         poller = select.poll()
         poller.register(ended, select.POLLIN)
         poller.register(control, select.POLLIN)
+        interval = _SAMPLE_MS
         while True:
-            ready = {descriptor for descriptor, _ in poller.poll(_SAMPLE_MS)}
+            ready = {descriptor for descriptor, _ in poller.poll(interval)}
             if ended in ready:
                 return None
             if control.fileno() in ready:
@@ -158,9 +162,11 @@ def _supervise(control: socket.socket, number: int, child: int, observed: watch.
                     os._exit(0)
                 if json.loads(data).get("stop") == number:
                     return None
+            begin = time.monotonic()
             exceeded = observed.exceeded()
             if exceeded is not None:
                 return exceeded
+            interval = max(_SAMPLE_MS, _SAMPLE_SHARE * (time.monotonic() - begin) * 1000)
     finally:
         os.close(ended)
 

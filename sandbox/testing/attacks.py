@@ -152,11 +152,13 @@ _TIME_AND_RESOURCES = (
     _attack(
         "memory reserved and not used",
         "per_process_memory",
-        "memory",
+        "ok",
         """
+        import mmap
         def run():
-            return {"size": len(bytearray(1 << 30))}
+            return {"outcome": attempt(mmap.mmap, -1, 1 << 30)}
         """,
+        _outcomes("ENOMEM"),
     ),
     _attack(
         "one huge allocation",

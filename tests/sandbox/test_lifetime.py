@@ -69,7 +69,9 @@ def test_nothing_survives_an_owner_killed_during_a_call(heir: bool) -> None:
             assert child.is_running()
             child.kill()
     finally:
-        owner.kill()
+        for process in (owner, *family):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         owner.wait()
 
 
