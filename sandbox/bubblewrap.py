@@ -79,7 +79,11 @@ class _BubblewrapSlot(Slot):
                 self._drop()  # lost between calls, so by no fault of this candidate
             warm = self._warm or self._start()
             self._calls += 1
-            answer = warm.run(self._calls, exchange, limits)
+            try:
+                answer = warm.run(self._calls, exchange, limits)
+            except BaseException:  # Ctrl-C: a call may still be under way
+                self._drop()
+                raise
         if not warm.usable:
             self._drop()
         return answer

@@ -92,7 +92,7 @@ def _reseed() -> None:
         numpy_random.seed(_SEED)
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.manual_seed(_SEED)
+        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would look for devices
 
 
 def _as_numpy(array: Declared) -> Any:

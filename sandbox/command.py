@@ -91,6 +91,7 @@ def _launch(
             env={},  # --clearenv would leave the owner's environment readable in /proc/1/environ
             pass_fds=passed,
             cwd="/",
+            start_new_session=True,  # Ctrl-C on a terminal is the owner's to handle, and must not cost the call
         )
 
 

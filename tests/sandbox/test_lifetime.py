@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -115,3 +116,25 @@ def test_a_warm_process_that_does_not_react_is_killed_with_all_its_tree(slot: Sl
     assert answer.status == "timeout"
     assert all(map(dead, family))
     assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
+
+
+def test_a_call_that_the_owner_broke_off_is_not_mixed_up_with_the_next(slot: Slot) -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            run_program(slot, "import time\ndef run(): time.sleep(600)")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert sandboxed(psutil.Process()) == []
+    assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
+
+
+def test_signals_of_the_terminal_do_not_reach_the_sandbox(slot: Slot) -> None:
+    family = sandboxed(psutil.Process())
+    assert len(family) == 2
+    assert os.getpgrp() not in {os.getpgid(process.pid) for process in family}
