@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import types
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,15 @@ def gradients(w: Tensor, t: int) -> Tensor:
     return torch.randn(w.shape, generator=generator, dtype=w.dtype) * 10.0 ** (t % 5 - 3)
 
 
+@cache
+def both(source: str) -> tuple[Rule, Any]:
+    """The rule interpreted and exported."""
+    form = lower(source)
+    return Rule(form), loaded(optimizer_module(form, "exported_rule", "Header."), "exported_rule")
+
+
 def interpreted(source: str, kind: str, w: Tensor) -> Tensor:
-    rule = Rule(lower(source))
+    rule = both(source)[0]
     w = w[None]
     state = rule.init(kind, w)
     for t in range(1, STEPS + 1):
@@ -66,13 +74,12 @@ def interpreted(source: str, kind: str, w: Tensor) -> Tensor:
     return w[0]
 
 
-def exported(source: str, kind: str, w: Tensor, name: str = "exported_rule") -> Tensor:
-    optimizer_class = loaded(optimizer_module(lower(source), name, "Header."), name)
+def exported(source: str, kind: str, w: Tensor) -> Tensor:
     parameter = torch.nn.Parameter(w.clone())
     group: dict[str, Any] = {"params": [parameter]}
     if kind == "embedding":
         group["kind"] = "embedding"
-    optimizer = optimizer_class([group], lr=LR, weight_decay=DECAY)
+    optimizer = both(source)[1]([group], lr=LR, weight_decay=DECAY)
     for t in range(1, STEPS + 1):
         parameter.grad = gradients(parameter, t)
         optimizer.step()

@@ -219,7 +219,7 @@ def test_a_lane_never_touches_another(source: str, kind: str, bad: int) -> None:
 
 
 @given(mutants())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_elementwise_rules_take_a_model_as_one_tensor(source: str) -> None:
     one = Rule(lower(source))
     if not one.elementwise or any(name in source for name in PLATFORM):
@@ -244,7 +244,7 @@ def test_what_counts_as_elementwise() -> None:
 
 
 @given(mutants())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_protections_left_out_change_nothing(source: str) -> None:
     form = lower(source)
     with pytest.MonkeyPatch.context() as patch:

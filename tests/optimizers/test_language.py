@@ -165,7 +165,7 @@ def test_zoo_prints_and_reads_back(name: str) -> None:
 
 
 @given(mutants())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_mutants_print_and_read_back(program: Program) -> None:
     form = lower(program.source)
     again = lower(source_of(form))
@@ -176,7 +176,7 @@ def test_mutants_print_and_read_back(program: Program) -> None:
 
 
 @given(st.integers(0, 10**9), st.sampled_from(sorted(ZOO)), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_mutation_changes_the_program_and_repeats(seed: int, name: str, edits: int) -> None:
     program = LANGUAGE.check(ZOO[name])
     source = LANGUAGE.mutate(program, random.Random(seed), edits)
@@ -195,7 +195,7 @@ def test_mutation_reaches_states_kinds_of_operations_and_constants() -> None:
 
 
 @given(mutants(), mutants(), st.integers(0, 10**9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_children_check_and_differ_from_both_parents(first: Program, second: Program, seed: int) -> None:
     try:
         source = LANGUAGE.cross(first, second, random.Random(seed))
