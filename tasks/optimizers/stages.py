@@ -9,6 +9,9 @@
 A program keeps the verdict of the last stage that it reached. The bands do not overlap, so a program that was culled
 always ranks below every program that was measured in full, while the order within a stage keeps its sense. `cases` hold
 log speed-ups in every stage.
+
+A full score is noisy: AdamW itself, over twelve evaluation seeds, scores 0.03 with a standard deviation of 0.04, and
+the best of many programs is lucky besides. That is what confirmation is for.
 """
 
 from __future__ import annotations
