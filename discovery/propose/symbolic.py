@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 
 from discovery.errors import ConfigError
-from discovery.model import Program, Proposal
+from discovery.model import Program, Proposal, Rejected
 from discovery.task import Language, Task
 
 __all__ = ["Symbolic"]
@@ -34,12 +35,11 @@ class Symbolic:
             ) from error
 
     async def propose(self, proposal: Proposal, parents: Sequence[Program], rng: random.Random) -> str:
-        """A seed as it stands, a mutation, or a crossover; a language that cannot cross mutates the first parent."""
+        """A seed as it stands, a mutation, or a crossover. Where two parents cannot be crossed (the language does not, or
+        they are too alike), the first is mutated."""
         if proposal.seed is not None:
             return self._seeds[proposal.seed]
         if proposal.operator == "cross":
-            try:
+            with suppress(NotImplementedError, Rejected):
                 return self._language.cross(parents[0], parents[1], rng)
-            except NotImplementedError:
-                pass
         return self._language.mutate(parents[0], rng, proposal.edits)
