@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 
 from discovery.evaluate import Pool
-from discovery.model import JSON, Rejected, content_key
+from discovery.model import JSON, Evidence, Rejected, content_key
 from discovery.task import Task, Verification, load_task
 
 __all__ = ["verify"]
@@ -23,7 +23,7 @@ async def verify(spec: str, document: Mapping[str, JSON], files: Mapping[str, st
     The family's checks also draw on a random seed of this verification, which whoever made the bundle could not choose.
     """
     task = load_task(spec)
-    checks = [*_files(document, files), _program(task, document)]
+    checks = [*_files(document, files), _program(task, document), *_correction(task, document)]
     if all(holds for _, holds, _ in checks):
         async with Pool(spec, sandbox=sandbox, workers=1, seed=0) as pool:
             found = await pool.verify(files, document, secrets.randbits(62))
@@ -49,3 +49,26 @@ def _program(task: Task, document: Mapping[str, JSON]) -> tuple[str, bool, str]:
         return "program", False, f"the language rejects it: {error}"
     same = key == document["program"]["key"]
     return "program", same, f"key {key[:12]}" if same else f"its key is {key[:12]}, the record says otherwise"
+
+
+def _correction(task: Task, document: Mapping[str, JSON]) -> list[tuple[str, bool, str]]:
+    """Whether the record of a confirmation follows from its own p-value and the number of finalists.
+
+    Holm's adjusted p lies between p and (number of finalists) p; "confirmed" needs it to reach the task's level.
+    """
+    entry = document.get("confirmation")
+    if entry is None:
+        return []
+    try:
+        evidence, adjusted = Evidence.from_json(entry["evidence"]), entry["adjusted_p"]
+        raw, count, confirmed = evidence.p_value, entry["finalists"], entry["confirmed"]
+        if raw is None or adjusted is None:
+            sound = raw is adjusted is None
+        else:
+            sound = raw <= adjusted <= min(1.0, count * raw) * (1 + 1e-12)
+        follows = confirmed is (evidence.confirmed and (adjusted is None or adjusted <= task.alpha))
+    except (KeyError, TypeError, ValueError) as error:
+        return [("correction", False, f"the recorded confirmation is incomplete: {type(error).__name__}: {error}")]
+    if sound and follows:
+        return [("correction", True, f"p {raw} is {adjusted} after correction over {count} finalists")]
+    return [("correction", False, "the recorded verdict does not follow from its own p-value and number of finalists")]

@@ -64,8 +64,9 @@ def test_confirm_export_verify(finished: Path) -> None:
     assert verify.returncode == 0 and "the evidence holds" in verify.stdout
 
 
-@pytest.mark.parametrize("change", ["module", "source", "key", "missing"])
+@pytest.mark.parametrize("change", ["module", "source", "key", "missing", "p-value", "confirmed", "no p-value"])
 def test_a_tampered_bundle_does_not_verify(finished: Path, change: str, tmp_path: Path) -> None:
+    assert discovery("confirm", "@last", cwd=finished).returncode == 0
     assert discovery("export", "@last", "--name", "guess", "--to", str(tmp_path), cwd=finished).returncode == 0
     evidence, module = tmp_path / "guess" / "evidence.json", tmp_path / "guess" / "guess.py"
     document = json.loads(evidence.read_text())
@@ -73,6 +74,12 @@ def test_a_tampered_bundle_does_not_verify(finished: Path, change: str, tmp_path
         module.write_text("value = 1\n")
     elif change == "missing":
         module.unlink()
+    elif change == "p-value":
+        document["confirmation"]["adjusted_p"] = 0.0001
+    elif change == "confirmed":
+        document["confirmation"]["adjusted_p"] = document["confirmation"]["evidence"]["p_value"] = 0.5
+    elif change == "no p-value":
+        del document["confirmation"]["evidence"]["p_value"]
     elif change == "source":
         document["program"]["source"] = "value = 899\n"
     else:
