@@ -35,8 +35,8 @@ class Symbolic:
             ) from error
 
     async def propose(self, proposal: Proposal, parents: Sequence[Program], rng: random.Random) -> str:
-        """A seed as it stands, a mutation, or a crossover. Where two parents cannot be crossed (the language does not, or
-        they are too alike), the first is mutated."""
+        """A seed as it stands, a mutation, or a crossover. Of two parents that cannot be crossed (too alike, or in a
+        language that crosses none) the first is mutated."""
         if proposal.seed is not None:
             return self._seeds[proposal.seed]
         if proposal.operator == "cross":
