@@ -26,7 +26,8 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """A controller took up a run: `resumed` is False for the first time. Counts are what the journal already held."""
+    """A controller took up a run: `resumed` is False for the first time. Counts are what the journal already held;
+    limits and workers are those now in force."""
 
     journaled: ClassVar[bool] = True
     run: str
@@ -40,6 +41,7 @@ class RunStarted(Event):
     judged: int
     best_key: str | None
     best_score: float | None
+    max_time: float | None = None
 
 
 @dataclass(frozen=True)

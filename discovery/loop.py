@@ -26,7 +26,7 @@ from discovery.propose import Proposer
 from discovery.randomness import stream
 from discovery.search import make_strategy
 from discovery.store import Journal, Outcome
-from discovery.task import Task
+from discovery.task import Task, check_source, task_code
 
 __all__ = ["Loop", "Summary", "active_seconds", "check_seeds"]
 
@@ -44,12 +44,14 @@ def check_seeds(task: Task) -> list[Program]:
     """The task's seed programs, checked.
 
     Raises:
-        TaskError: there is none, one is rejected by the task's own language, or two are equal.
+        TaskError: there is none, one is rejected by the task's own language, two are equal, or the task's code raised.
     """
     programs: list[Program] = []
-    for seed in task.seeds():
+    with task_code(task.name, "seeds"):
+        seeds = list(task.seeds())
+    for seed in seeds:
         try:
-            programs.append(task.language.check(seed.source))
+            programs.append(check_source(task, seed.source))
         except Rejected as error:
             raise TaskError(
                 f"seed {seed.name!r} of task {task.name!r} is rejected by its own language: {error}"
@@ -241,7 +243,7 @@ class Loop:
         source = ""
         try:
             source = await self._proposer.propose(proposal, parents, stream(self._config.seed, index, "propose"))
-            program = self._task.language.check(source)
+            program = check_source(self._task, source)
         except Rejected as error:
             self._reject(proposal, source, error)
             return
@@ -362,4 +364,5 @@ class Loop:
             judged=self._judged,
             best_key=best[0],
             best_score=best[1],
+            max_time=self._config.max_time,
         )

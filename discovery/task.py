@@ -12,19 +12,34 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import re
 import sys
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from discovery.errors import NotFound, TaskError
+from discovery.errors import DiscoveryError, NotFound, TaskError
 from discovery.model import JSON, Evidence, Program, Rejected, Verdict
 from discovery.sandbox import Harness, Limits, Slot
 
-__all__ = ["Context", "Language", "Rejected", "Seed", "Stage", "Task", "Verification", "load_task", "registered_tasks"]
+__all__ = [
+    "Context",
+    "Language",
+    "Rejected",
+    "Seed",
+    "Stage",
+    "Task",
+    "Verification",
+    "check_source",
+    "load_task",
+    "registered_tasks",
+    "task_code",
+]
 
 
 @runtime_checkable
@@ -156,11 +171,20 @@ def load_task(spec: str) -> Task:
 
     Raises:
         NotFound: no such task, variant or folder.
-        TaskError: the folder's `task.py` raised, or defines no task.
+        TaskError: the folder's `task.py` raised, or defines no task; or the task's stages cannot be used.
     """
     folder = Path(spec)
-    if "/" in spec or folder.is_dir():
-        return _load_folder(folder)
+    task = _load_folder(folder) if "/" in spec or folder.is_dir() else _load_registered(spec)
+    names = [stage.name for stage in getattr(task, "stages", ())]
+    if not names or len(set(names)) < len(names):
+        raise TaskError(
+            f"task {spec!r} must have stages, at least one, each of its own name; got {names}",
+            hint="verdicts are kept by the name of their stage",
+        )
+    return task
+
+
+def _load_registered(spec: str) -> Task:
     name, _, variant = spec.partition(":")
     for point in entry_points(group="discovery.tasks"):
         if point.name == name:
@@ -168,7 +192,8 @@ def load_task(spec: str) -> Task:
                 factory = point.load()
             except Exception as error:
                 raise TaskError(f"task {name!r} cannot be loaded from {point.value}: {error}") from error
-            task: Task = factory(variant or None)
+            with task_code(name, "its constructor"):
+                task: Task = factory(variant or None)
             return task
     known = ", ".join(sorted(registered_tasks())) or "none"
     raise NotFound(f"no task named {name!r}", hint=f"registered tasks: {known}; or give a path to a task folder")
@@ -191,3 +216,37 @@ def _load_folder(folder: Path) -> Task:
     if not isinstance(task, Task):
         raise TaskError(f"{path} must define `task`, an instance of discovery.task.Task; got {type(task).__name__}")
     return task
+
+
+@contextmanager
+def task_code(name: str, what: str) -> Iterator[None]:
+    """Around a call of `what`, code of the task called `name`: what it should not raise becomes a TaskError that says
+    where. Errors of the engine, `Rejected` and `NotImplementedError` pass."""
+    try:
+        yield
+    except (DiscoveryError, Rejected, NotImplementedError):
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise TaskError(
+            f"{what} of task {name!r} raised {type(error).__name__}: {error}",
+            hint=f"at {frame.filename}, line {frame.lineno}",
+        ) from error
+
+
+def check_source(task: Task, source: str) -> Program:
+    """`task.language.check(source)`, held to its contract.
+
+    Raises:
+        Rejected: the language refuses the source.
+        TaskError: the language raised anything else, or gave no program with a key.
+    """
+    with task_code(task.name, "language.check"):
+        program = task.language.check(source)
+    if not isinstance(program, Program) or not re.fullmatch("[0-9a-f]{64}", program.key):
+        raise TaskError(
+            f"language.check of task {task.name!r} must return a Program whose key has 64 hex characters; "
+            f"got {program!r:.100}",
+            hint="discovery.model.content_key makes one from a canonical text",
+        )
+    return program

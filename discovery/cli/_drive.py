@@ -54,7 +54,8 @@ def sandbox_report(name: str) -> dict[str, JSON]:
 def drive(journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None) -> int:
     """Take up the run in `journal` until its limits or a signal; returns the exit code.
 
-    The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once. Either way `resume` goes on.
+    The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once, and so does one while the
+    evaluators start. Either way `resume` goes on.
     """
     try:
         summary, caught = asyncio.run(_drive(journal, task, config, folder, display))
@@ -75,32 +76,34 @@ async def _drive(
     from discovery.view import make_display
 
     caught: list[int] = []
-    with make_display(display) as panel:
-        pool = Pool(
-            journal.meta.task,
-            sandbox=journal.meta.sandbox["backend"],
-            workers=config.workers,
-            seed=config.seed,
-            log=folder / "evaluator.log",
-        )
-        async with pool:
-            loop = Loop(journal, task, config, Symbolic(task), pool, [panel])
-            driving = asyncio.ensure_future(loop.drive())
+    loop: Loop | None = None
+    main = asyncio.current_task()
+    assert main is not None
 
-            def stop(number: int) -> None:
-                caught.append(number)
-                if len(caught) == 1:
-                    loop.drain()
-                    print("stopping: what is in flight is finished first; once more stops now", file=sys.stderr)
-                else:
-                    driving.cancel()
+    def stop(number: int) -> None:
+        caught.append(number)
+        if loop is None or len(caught) > 1:
+            main.cancel()
+            return
+        loop.drain()
+        print("stopping: what is in flight is finished first; once more stops now", file=sys.stderr)
 
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, stop, number)
-            try:
-                return await driving, caught[0] if caught else 0
-            except asyncio.CancelledError:
-                return None, caught[0] if caught else signal.SIGINT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    pool = Pool(
+        journal.meta.task,
+        sandbox=journal.meta.sandbox["backend"],
+        workers=config.workers,
+        seed=config.seed,
+        log=folder / "evaluator.log",
+    )
+    try:
+        with make_display(display) as panel:
+            async with pool:
+                loop = Loop(journal, task, config, Symbolic(task), pool, [panel])
+                return await loop.drive(), caught[0] if caught else 0
+    except asyncio.CancelledError:
+        return None, caught[0] if caught else signal.SIGINT
 
 
 def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int) -> int:

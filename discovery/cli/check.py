@@ -34,14 +34,14 @@ def command(
     """
     from discovery.cli._drive import sandbox_report
     from discovery.model import Program, Rejected, Verdict
-    from discovery.task import load_task
+    from discovery.task import check_source, load_task
 
     spec = str(Path(task).resolve()) if "/" in task or Path(task).is_dir() else task
     loaded = load_task(spec)
     backend = sandbox_report(sandbox or "auto")["backend"]
     source = _read(file)
     try:
-        program = loaded.language.check(source)
+        program = check_source(loaded, source)
     except Rejected as error:
         program, verdict = Program(source, ""), Verdict("rejected", message=str(error))
     else:
@@ -87,9 +87,11 @@ def _print(task: Task, program: Program, verdict: Verdict, backend: str, as_json
         }
         print(json.dumps(result))
         return
+    from discovery.view.text import printable
+
     score = "" if verdict.score is None else f"  score {verdict.score:.6g} ({task.score_name})"
     print(f"{verdict.status}{score}" + (f"  after stage {verdict.stage}" if verdict.stage else ""))
     for name, value in verdict.cases.items():
-        print(f"  {name:<24} {value:.6g}")
+        print(f"  {printable(name):<24} {value:.6g}")
     if verdict.message:
-        print(verdict.message)
+        print(printable(verdict.message))

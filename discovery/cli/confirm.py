@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +13,7 @@ import typer
 from discovery.cli._options import JsonOption, OutOption
 
 if TYPE_CHECKING:
-    from discovery.evaluate.confirm import Finalist
-    from discovery.model import JSON, Program
+    from discovery.model import JSON, Evidence, Program
     from discovery.store import Journal
     from discovery.task import Task
 
@@ -29,7 +28,8 @@ def command(
 ) -> None:
     """Measure or prove the finalists again where the search never looked, and say what can be claimed.
 
-    A null result is a result: it exits with 0. Confirming again repeats the same seeds; it is not another try.
+    A null result is a result: it exits with 0. Confirming again repeats the same seeds; it is not another try. What was
+    measured is kept: broken off, it goes on with the next finalist.
 
     discovery confirm @last
 
@@ -44,31 +44,43 @@ def command(
         task = load_task(journal.meta.task)
         seeds = [program.key for program in check_seeds(task)]
         chosen = confirmation.finalists(journal, seeds, finalists)
-        notes = journal.notes("confirmation")
-        known = (
-            notes[-1]
-            if notes and [entry["key"] for entry in notes[-1]["finalists"]] == [k for k, _ in chosen]
-            else None
-        )
-        if known is None:
-            programs = [(journal.program(key), score) for key, score in chosen]
-            found = asyncio.run(_confirm(journal, task, programs))
-            known = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
-            journal.add_note("confirmation", known)
-        _print(journal, task, known, as_json)
+        evidence = _evidence(journal, task, [key for key, _ in chosen])
+        found = confirmation.corrected(task, chosen, evidence)
+        document = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
+        if document not in journal.notes("confirmation")[-1:]:
+            journal.add_note("confirmation", document)
+        _print(journal, task, document, as_json)
 
 
-async def _confirm(journal: Journal, task: Task, programs: list[tuple[Program, float]]) -> list[Finalist]:
-    from discovery.evaluate import Pool, confirm
+def _evidence(journal: Journal, task: Task, keys: list[str]) -> list[Evidence]:
+    """Evidence about each program: from the journal what was found before, the rest measured now and journaled."""
+    from discovery.model import Evidence
 
-    if not programs:
-        return []
+    def keep(program: Program, found: Evidence) -> None:
+        journal.add_note("evidence", {"key": program.key, "task": task.version, "evidence": found.to_json()})
+
+    def known() -> dict[str, Evidence]:
+        notes = [note for note in journal.notes("evidence") if note["task"] == task.version]
+        return {note["key"]: Evidence.from_json(note["evidence"]) for note in notes}
+
+    before = known()
+    missing = [journal.program(key) for key in keys if key not in before]
+    if missing:
+        asyncio.run(_measure(journal, missing, keep))
+    after = known()
+    return [after[key] for key in keys]
+
+
+async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Program, Evidence], None]) -> None:
+    from discovery.evaluate import Pool
+    from discovery.evaluate.confirm import measure
+
     config, backend = journal.meta.config, journal.meta.sandbox["backend"]
-    workers = min(config["workers"], len(programs))
     log = journal.folder / "evaluator.log"
     print(f"confirming {len(programs)} finalists on fresh seeds and held-out cases ...", file=sys.stderr)
-    async with Pool(journal.meta.task, sandbox=backend, workers=workers, seed=config["seed"], log=log) as pool:
-        return await confirm.confirm(pool, task, config["seed"], programs)
+    # One after another: where a confirmation measures time, the others must not disturb it.
+    async with Pool(journal.meta.task, sandbox=backend, workers=1, seed=config["seed"], log=log) as pool:
+        await measure(pool, config["seed"], programs, keep)
 
 
 def _print(journal: Journal, task: Task, known: Mapping[str, JSON], as_json: bool) -> None:

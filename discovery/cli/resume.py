@@ -24,26 +24,27 @@ def command(
     out: OutOption = None,
     display: DisplayOption = None,
 ) -> None:
-    """Go on with RUN where its journal ends. Limits are totals.
+    """Go on with RUN where its journal ends. Limits are totals, and stay as last given.
 
     discovery resume @last
 
     discovery resume optimizers-20260102-150405 --max-proposals 500
     """
     from discovery.cli._drive import drive
-    from discovery.config import RunConfig, parse_seconds, resolve
+    from discovery.config import parse_seconds, resolve
     from discovery.store import Journal, find_run
     from discovery.task import load_task
 
     folder = find_run(run, out)
     with Journal.open(folder, write=True) as journal:
-        config = RunConfig.model_validate(journal.meta.config)
+        # Given limits stay in force: the next resume goes on towards them.
+        last = journal.last_event("RunStarted") or {}
         changes = {
-            "workers": workers,
-            "max_proposals": max_proposals,
-            "max_time": None if max_time is None else parse_seconds(max_time),
+            "workers": last.get("workers") if workers is None else workers,
+            "max_proposals": last.get("max_proposals") if max_proposals is None else max_proposals,
+            "max_time": last.get("max_time") if max_time is None else parse_seconds(max_time),
         }
-        config = resolve(flags={**config.model_dump(), **{key: value for key, value in changes.items() if value}})
+        config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
         task = load_task(journal.meta.task)
         _same_ground(journal, task)
         raise typer.Exit(drive(journal, task, config, folder, display))

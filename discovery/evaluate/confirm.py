@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from discovery.evaluate.pool import Pool
@@ -11,7 +11,7 @@ from discovery.randomness import derive
 from discovery.store import Journal
 from discovery.task import Task
 
-__all__ = ["Finalist", "confirm", "confirmed_of", "finalists", "holm"]
+__all__ = ["Finalist", "confirmed_of", "corrected", "finalists", "holm", "measure"]
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,32 @@ def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[
     return [(key, score) for key, score in best if score is not None][:count]
 
 
-async def confirm(pool: Pool, task: Task, run_seed: int, chosen: Sequence[tuple[Program, float]]) -> list[Finalist]:
-    """Confirm each finalist on seeds derived from the run's, in streams that search never draws from.
+async def measure(
+    pool: Pool, run_seed: int, programs: Sequence[Program], keep: Callable[[Program, Evidence], None]
+) -> None:
+    """Confirm each program on a seed derived from the run's, in streams that search never draws from; `keep` is handed
+    each finding at once.
 
-    The seeds are a function of the run alone: confirming again gives the same answer, not another try.
+    The seed is a function of the run alone: confirming again gives the same answer, not another try.
     """
     seed = derive(run_seed, "confirm")
-    evidence = [await pool.confirm(program, seed) for program, _ in chosen]
+    for program in programs:
+        keep(program, await pool.confirm(program, seed))
+
+
+def corrected(task: Task, chosen: Sequence[tuple[str, float]], evidence: Sequence[Evidence]) -> list[Finalist]:
+    """The finalists (key and search score), each with its evidence after correction over all of them."""
     tested = [index for index, found in enumerate(evidence) if found.p_value is not None]
-    corrected = dict(zip(tested, holm([evidence[index].p_value or 0.0 for index in tested]), strict=True))
+    adjusted = dict(zip(tested, holm([evidence[index].p_value or 0.0 for index in tested]), strict=True))
     return [
         Finalist(
-            program.key,
+            key,
             score,
             found,
-            corrected.get(index),
-            found.confirmed and corrected.get(index, 0.0) <= task.alpha,
+            adjusted.get(index),
+            found.confirmed and adjusted.get(index, 0.0) <= task.alpha,
         )
-        for index, ((program, score), found) in enumerate(zip(chosen, evidence, strict=True))
+        for index, ((key, score), found) in enumerate(zip(chosen, evidence, strict=True))
     ]
 
 

@@ -1,8 +1,8 @@
 """The local pool of evaluator workers, and what to do when one is lost.
 
 A worker that dies, hangs past its stage's backstop or answers out of protocol is replaced and its request sent again,
-`RETRIES` times; then the run stops with `EvaluatorFailed`. None of this ever becomes a score. What a task or the
-sandbox reports as its own failure is not tried again.
+`RETRIES` times (a replacement that does not start counts too); then the run stops with `EvaluatorFailed`. None of this
+ever becomes a score. What a task or the sandbox reports as its own failure is not tried again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,8 @@ from discovery.task import Stage, Verification
 __all__ = ["RETRIES", "Pool"]
 
 RETRIES = 2
+#: Wall seconds in which a worker must have loaded the task and opened its slot.
+START_SECONDS = 300.0
 #: Environment variables an evaluator may see. No keys: everything else stays in the controller.
 _PASSED = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR")
 
@@ -60,11 +63,19 @@ class _Worker:
             await self._process.stdin.drain()
             size = protocol.size_of(await self._process.stdout.readexactly(protocol.HEADER.size))
             reply: dict[str, Any] = json.loads(await self._process.stdout.readexactly(size))
-        except (OSError, EOFError, ValueError) as error:
-            raise _WorkerLost(f"{type(error).__name__}: {error}") from error
+        except (OSError, EOFError) as error:
+            raise _WorkerLost(await self._ending()) from error
+        except ValueError as error:
+            raise _WorkerLost(f"out of protocol: {error}") from error
         return reply
 
+    async def _ending(self) -> str:
+        await self.kill()
+        code = self._process.returncode or 0
+        return f"killed by {signal.strsignal(-code) or -code}" if code < 0 else f"it ended with exit code {code}"
+
     async def kill(self) -> None:
+        """Kill the process, unless it ended already, and wait for its end."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
@@ -110,12 +121,23 @@ class Pool:
         path = os.devnull if self._log_path is None else self._log_path
         self._log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            for worker in await asyncio.gather(*(self._fresh() for _ in range(self._count))):
+            # All of them, also after a failure: one that is still starting would be left behind.
+            started = await asyncio.gather(*(self._fresh() for _ in range(self._count)), return_exceptions=True)
+            for worker in started:
+                if isinstance(worker, BaseException):
+                    raise worker
                 self._idle.put_nowait(worker)
+        except _WorkerLost as error:
+            await self.close()
+            raise EvaluatorFailed(f"an evaluator did not start: {error}", hint=self._where) from error
         except BaseException:
             await self.close()
             raise
         return self
+
+    @property
+    def _where(self) -> str:
+        return "" if self._log_path is None else f"{self._log_path} may say more"
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -149,13 +171,15 @@ class Pool:
         return Verification(reply["holds"], tuple((name, holds, detail) for name, holds, detail in reply["checks"]))
 
     async def _fresh(self) -> _Worker:
+        """A worker that has loaded the task and opened its slot. Raises what it reports, or `_WorkerLost`."""
         worker = await _Worker.start(self._log)
         self._all.add(worker)
         try:
-            hello = _unwrap(await worker.ask(self._start))
-        except _WorkerLost as error:
-            where = self._log_path or "stderr"
-            raise EvaluatorFailed(f"an evaluator did not start: {error}", hint=f"see {where}") from error
+            hello = _unwrap(await _within(START_SECONDS, worker.ask(self._start)))
+        except BaseException:
+            self._all.discard(worker)
+            await worker.kill()
+            raise
         self.sandbox, self.capabilities = hello["sandbox"], hello["capabilities"]
         return worker
 
@@ -164,15 +188,16 @@ class Pool:
 
         Raises:
             EnvironmentMissing: the sandbox failed.
-            TaskError: the task reports its own failure.
+            TaskError: the task reports its own failure, or returned what its contract does not allow.
             EvaluatorFailed: workers were lost `RETRIES` + 1 times, or the task's code raised.
         """
         for attempt in range(RETRIES + 1):
-            worker = await self._idle.get() or await self._fresh()
+            worker = await self._idle.get()
             try:
-                reply = await asyncio.wait_for(worker.ask(request), backstop)
-            except (_WorkerLost, TimeoutError) as error:
-                reason = f"no answer within {backstop:g} s" if isinstance(error, TimeoutError) else str(error)
+                worker = worker or await self._fresh()
+                reply = await _within(backstop, worker.ask(request))
+            except _WorkerLost as error:
+                reason = str(error)
                 await self._drop(worker)
                 self.on_lost(f"an evaluator was lost ({reason}) and is replaced, attempt {attempt + 1}")
             except BaseException:
@@ -182,14 +207,25 @@ class Pool:
                 self._idle.put_nowait(worker)
                 return _unwrap(reply)
         raise EvaluatorFailed(
-            f"an evaluator was lost {RETRIES + 1} times on the same request: {reason}",
-            hint="`discovery resume RUN` goes on from here; the run's evaluator.log may say more",
+            f"an evaluator was lost {RETRIES + 1} times on the same request: {reason}", hint=self._where
         )
 
-    async def _drop(self, worker: _Worker) -> None:
-        self._all.discard(worker)
+    async def _drop(self, worker: _Worker | None) -> None:
+        """Kill the worker, if one had started; whoever comes next starts another in its place."""
         self._idle.put_nowait(None)
-        await worker.kill()
+        if worker is not None:
+            self._all.discard(worker)
+            await worker.kill()
+
+
+async def _within(seconds: float, asking: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """The reply, or `_WorkerLost` when there is none in time. A cancellation always comes through (`asyncio.wait_for`
+    of Python 3.11 swallows one that meets the reply)."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await asking
+    except TimeoutError as error:
+        raise _WorkerLost(f"no answer within {seconds:g} s") from error
 
 
 def _plain(program: Program) -> JSON:

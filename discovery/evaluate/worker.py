@@ -1,13 +1,16 @@
 """An evaluator worker: a process without keys that owns one sandbox slot and judges programs with trusted code.
 
-Started by `pool.Pool` as `python -P -m discovery.evaluate.worker`. Requests come on standard input, replies leave on a
-private copy of standard output; whatever a task prints goes to standard error. It dies with its controller: the kernel
-kills it (`PR_SET_PDEATHSIG`), and the end of its input ends it too.
+Started by `pool.Pool` as `python -P -m discovery.evaluate.worker`. Requests come on a private copy of standard input,
+replies leave on one of standard output; a task that reads finds an end of file, and whatever it prints goes to standard
+error at once. It dies with its controller: the kernel kills it (`PR_SET_PDEATHSIG`), and the end of its input ends it
+too. What a task returns is held to the contract here: nothing but a sound record leaves.
 """
 
 from __future__ import annotations
 
 import ctypes
+import io
+import math
 import os
 import signal
 import sys
@@ -15,17 +18,19 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any, BinaryIO
+from numbers import Real
+from typing import Any, BinaryIO, TypeVar
 
 from discovery.errors import DiscoveryError, TaskError
 from discovery.evaluate import protocol
-from discovery.model import JSON, Program
+from discovery.model import JSON, STATUSES, Evidence, Program, Verdict
 from discovery.sandbox import SandboxError, Slot, open_sandbox
-from discovery.task import Context, Task, load_task
+from discovery.task import Context, Task, Verification, load_task
 
 __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1
+_Record = TypeVar("_Record", Verdict, Evidence, Verification)
 
 
 class _Evaluator:
@@ -56,9 +61,12 @@ class _Evaluator:
         stage = next(stage for stage in self.task.stages if stage.name == request["stage"])
         context = Context(self.slot, request["seed"], stage.limits)
         started, cpu = time.monotonic(), time.process_time()
-        verdict = self.task.evaluate(Program(**request["program"]), stage, request["replicate"], context)
+        found = self.task.evaluate(Program(**request["program"]), stage, request["replicate"], context)
+        verdict = _require(found, Verdict, "evaluate")
         return replace(
             verdict,
+            score=_score(verdict),
+            cases={name: _finite(value, f"case {name!r}") for name, value in verdict.cases.items()},
             stage=stage.name,
             replicate=request["replicate"],
             wall_seconds=time.monotonic() - started,
@@ -67,11 +75,41 @@ class _Evaluator:
 
     def confirm(self, request: Mapping[str, Any]) -> JSON:
         context = Context(self.slot, request["seed"], self.task.slot_limits)
-        return self.task.confirm(Program(**request["program"]), context).to_json()
+        evidence = _require(self.task.confirm(Program(**request["program"]), context), Evidence, "confirm")
+        p_value = evidence.p_value
+        if p_value is not None and not 0 <= _finite(p_value, "the p-value") <= 1:
+            raise TaskError(f"confirm: a p-value must lie in [0, 1]; got {p_value!r}")
+        return evidence.to_json()
 
     def verify(self, request: Mapping[str, Any]) -> JSON:
         context = Context(self.slot, request["seed"], self.task.slot_limits)
-        return asdict(self.task.verify(request["files"], request["provenance"], context))
+        return asdict(
+            _require(self.task.verify(request["files"], request["provenance"], context), Verification, "verify")
+        )
+
+
+def _require(found: object, kind: type[_Record], method: str) -> _Record:
+    if not isinstance(found, kind):
+        raise TaskError(f"{method} must return {kind.__name__}; got {type(found).__name__}")
+    return found
+
+
+def _score(verdict: Verdict) -> float | None:
+    """The verdict's score, for exactly the statuses that carry one."""
+    if verdict.status not in STATUSES:
+        raise TaskError(f"evaluate: the status must be one of {', '.join(STATUSES)}; got {verdict.status!r}")
+    if (verdict.status in ("scored", "proved")) != (verdict.score is not None):
+        raise TaskError(
+            f"evaluate: a verdict {verdict.status!r} came with score {verdict.score!r}",
+            hint="'scored' and 'proved' carry a score, the others do not",
+        )
+    return None if verdict.score is None else _finite(verdict.score, "the score")
+
+
+def _finite(value: object, what: str) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise TaskError(f"{what} must be a finite number; got {value!r:.100}", hint="a candidate's failure is a status")
+    return float(value)
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -95,7 +133,11 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 def _reply(verb: Callable[[Mapping[str, Any]], JSON], request: Mapping[str, Any]) -> bytes:
     try:
-        return protocol.pack({"ok": verb(request)})
+        result = verb(request)
+        try:
+            return protocol.pack({"ok": result})
+        except (TypeError, ValueError) as error:
+            raise TaskError(f"what a task returns must be plain data with finite numbers: {error}") from error
     except SandboxError as error:
         return protocol.pack({"failed": "sandbox", "message": error.message, "hint": error.hint})
     except DiscoveryError as error:
@@ -113,9 +155,14 @@ def main() -> None:
     if os.getppid() != int(sys.argv[1]):
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    replies = os.fdopen(os.dup(1), "wb")
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, replies)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)
+    _serve(requests, replies)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from discovery.evaluate.confirm import confirmed_of
 from discovery.model import JSON, content_key
 from discovery.store import Journal
 from discovery.store.files import write_file
-from discovery.task import Task
+from discovery.task import Task, task_code
 
 __all__ = ["EVIDENCE", "SCHEMA", "default_name", "provenance", "read_bundle", "write_bundle"]
 
@@ -69,7 +69,8 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ConfigError(f"--name must be a Python module name; got {name!r}", hint="for example: --name my_optimizer")
     document = provenance(journal, key)
-    files = task.export(journal.program(key), name, document)
+    with task_code(task.name, "export"):
+        files = task.export(journal.program(key), name, document)
     target = folder / name
     document |= {"name": name, "files": {file: content_key(text) for file, text in sorted(files.items())}}
     if target.exists() and not (target / EVIDENCE).is_file() and any(target.iterdir()):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from discovery.evaluate import Pool
 from discovery.model import JSON, Evidence, Rejected, content_key
-from discovery.task import Task, Verification, load_task
+from discovery.task import Task, Verification, check_source, load_task
 
 __all__ = ["verify"]
 
@@ -44,7 +44,7 @@ def _files(document: Mapping[str, JSON], files: Mapping[str, str]) -> list[tuple
 
 def _program(task: Task, document: Mapping[str, JSON]) -> tuple[str, bool, str]:
     try:
-        key = task.language.check(document["program"]["source"]).key
+        key = check_source(task, document["program"]["source"]).key
     except Rejected as error:
         return "program", False, f"the language rejects it: {error}"
     same = key == document["program"]["key"]

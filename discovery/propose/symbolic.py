@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 
-from discovery.errors import ConfigError
+from discovery.errors import ConfigError, TaskError
 from discovery.model import Program, Proposal, Rejected
-from discovery.task import Language, Task
+from discovery.task import Language, Task, check_source, task_code
 
 __all__ = ["Symbolic"]
 
@@ -24,10 +24,12 @@ class Symbolic:
     """
 
     def __init__(self, task: Task) -> None:
+        self._task = task
         self._language: Language = task.language
         self._seeds = [seed.source for seed in task.seeds()]
         try:
-            self._language.mutate(self._language.check(self._seeds[0]), random.Random(0))
+            with suppress(Rejected):
+                self._mutate(check_source(task, self._seeds[0]), random.Random(0), 1)
         except NotImplementedError as error:
             raise ConfigError(
                 f"the language of task {task.name!r} has no symbolic edits, so nothing can propose without a model",
@@ -40,6 +42,15 @@ class Symbolic:
         if proposal.seed is not None:
             return self._seeds[proposal.seed]
         if proposal.operator == "cross":
-            with suppress(NotImplementedError, Rejected):
-                return self._language.cross(parents[0], parents[1], rng)
-        return self._language.mutate(parents[0], rng, proposal.edits)
+            with suppress(NotImplementedError, Rejected), task_code(self._task.name, "language.cross"):
+                return self._text(self._language.cross(parents[0], parents[1], rng), "cross")
+        return self._mutate(parents[0], rng, proposal.edits)
+
+    def _mutate(self, program: Program, rng: random.Random, edits: int) -> str:
+        with task_code(self._task.name, "language.mutate"):
+            return self._text(self._language.mutate(program, rng, edits), "mutate")
+
+    def _text(self, source: object, verb: str) -> str:
+        if not isinstance(source, str):
+            raise TaskError(f"language.{verb} of task {self._task.name!r} must return text; got {source!r:.100}")
+        return source

@@ -51,6 +51,7 @@ def list_entry(folder: Path) -> dict[str, JSON]:
 
 
 def _head(journal: Journal) -> dict[str, JSON]:
+    limits = journal.last_event("RunStarted") or journal.meta.config
     return {
         "name": journal.meta.name,
         "path": str(journal.folder),
@@ -58,7 +59,7 @@ def _head(journal: Journal) -> dict[str, JSON]:
         "state": run_state(journal),
         "created": journal.meta.created,
         "proposals": journal.proposal_count(),
-        "max_proposals": journal.meta.config.get("max_proposals"),
+        "max_proposals": limits.get("max_proposals"),
     }
 
 
