@@ -1,9 +1,11 @@
-"""With CI=true a test that is skipped has failed: what it needs has to be there."""
+"""With CI=true a test that is skipped has failed: what it needs has to be there. And folders in memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -32,3 +34,11 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = _COMPLAINT + str(report.longrepr)
     return report
+
+
+@pytest.fixture(scope="session")
+def in_memory() -> Callable[[], TemporaryDirectory[str]]:
+    """Makes temporary folders in memory, where the machine has such a place. A journal there costs no waiting for a
+    disk, and a killed process loses no more than it would on one."""
+    memory = Path("/dev/shm")
+    return lambda: TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)

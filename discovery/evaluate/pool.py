@@ -28,6 +28,7 @@ __all__ = ["RETRIES", "Pool"]
 RETRIES = 2
 #: Wall seconds in which a worker must have loaded the task and opened its slot.
 START_SECONDS = 300.0
+_EXIT_SECONDS = 2.0
 #: Environment variables an evaluator may see. No keys: everything else stays in the controller.
 _PASSED = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR")
 
@@ -70,9 +71,14 @@ class _Worker:
         return reply
 
     async def _ending(self) -> str:
+        """How the process ended, which closed its pipes: it may be on its way out still."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_EXIT_SECONDS):
+                await self._process.wait()
         await self.kill()
         code = self._process.returncode or 0
-        return f"killed by {signal.strsignal(-code) or -code}" if code < 0 else f"it ended with exit code {code}"
+        how = f"signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
+        return f"it ended with {how}"
 
     async def kill(self) -> None:
         """Kill the process, unless it ended already, and wait for its end."""

@@ -26,7 +26,8 @@ class Symbolic:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._language: Language = task.language
-        self._seeds = [seed.source for seed in task.seeds()]
+        with task_code(task.name, "seeds"):
+            self._seeds = [seed.source for seed in task.seeds()]
         try:
             with suppress(Rejected):
                 self._mutate(check_source(task, self._seeds[0]), random.Random(0), 1)

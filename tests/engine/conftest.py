@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import pytest
@@ -21,6 +22,13 @@ from discovery.store import Journal, RunMeta
 from discovery.task import Context, Stage, Task, load_task
 
 TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture
+def tmp_path(in_memory: Callable[[], TemporaryDirectory[str]]) -> Iterator[Path]:
+    """A folder of the test's own, in memory."""
+    with in_memory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,22 +67,23 @@ def test_the_search_learns(tmp_path: Path, toy: Path) -> None:
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.integers(1, 59), second=st.integers(1, 59))
 def test_growing_the_total_equals_one_run(
-    tmp_path_factory: pytest.TempPathFactory,
+    in_memory: Callable[[], TemporaryDirectory[str]],
     toy: Path,
     undisturbed: list[tuple[int, str, str | None]],
     first: int,
     second: int,
 ) -> None:
-    folder = tmp_path_factory.mktemp("run") / "run"
-    new_journal(folder, str(toy), CONFIG).close()
-    judged: list[tuple[str, str]] = []
-    for total in (*sorted((first, second)), 60):
-        with Journal.open(folder, write=True) as journal:
-            summary, _, pool = drive(journal, str(toy), CONFIG.model_copy(update={"max_proposals": total}))
-            judged += pool.evaluated
-            assert (summary.reason, summary.proposals, summary.judged) == ("limit", total, total)
-    with Journal.open(folder) as journal:
-        assert programs(journal) == undisturbed
+    with in_memory() as place:
+        folder = Path(place) / "run"
+        new_journal(folder, str(toy), CONFIG).close()
+        judged: list[tuple[str, str]] = []
+        for total in (*sorted((first, second)), 60):
+            with Journal.open(folder, write=True) as journal:
+                summary, _, pool = drive(journal, str(toy), CONFIG.model_copy(update={"max_proposals": total}))
+                judged += pool.evaluated
+                assert (summary.reason, summary.proposals, summary.judged) == ("limit", total, total)
+        with Journal.open(folder) as journal:
+            assert programs(journal) == undisturbed
     assert len(judged) == len(set(judged)), "a stage was judged twice"
 
 
@@ -162,6 +164,45 @@ def test_seeds_must_check(toy: Path) -> None:
     (toy / "task.py").write_text(text.replace("value = 2\\n", "value =  1\\n"))
     with pytest.raises(TaskError, match="two seeds"):
         check_seeds(load_task(str(toy)))
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "message"),
+    [
+        (
+            "if value % 17 == 0",
+            "raise KeyError('none')\n        if value % 17 == 0",
+            "language.check .* KeyError: 'none'",
+        ),
+        ('content_key(f"numbers/{value}")', '"7"', "64 hex characters"),
+        ("return Program(source,", "(source,", "64 hex characters"),
+        ('return f"value = {value}\\n"', "raise OverflowError('much')", "language.mutate .* OverflowError: much"),
+        ('return f"value = {value}\\n"', "return value", "language.mutate .* must return text"),
+        ('return [Seed("one"', 'raise OSError("no seeds")\n        return [Seed("one"', "seeds .* OSError: no seeds"),
+        ("low, high = sorted(", "low, high = list(", "language.cross .* ValueError"),
+        ('Stage("fine"', 'Stage("coarse"', r"each of its own name; got \['coarse', 'coarse'\]"),
+        ("stages = (Stage", "stages = () and (Stage", r"at least one.*got \[\]"),
+    ],
+)
+def test_a_fault_of_the_tasks_own_code_is_a_task_error(
+    tmp_path: Path, toy: Path, there: str, instead: str, message: str
+) -> None:
+    text = (toy / "task.py").read_text()
+    assert there in text
+    (toy / "task.py").write_text(text.replace(there, instead))
+    config = RunConfig(seed=0, max_proposals=200)
+    with new_journal(tmp_path / "run", str(toy), config) as journal, pytest.raises(TaskError, match=message):
+        drive(journal, str(toy), config)
+
+
+def test_a_language_that_refuses_to_edit_its_first_seed_can_run(tmp_path: Path, toy: Path) -> None:
+    text = (toy / "task.py").read_text()
+    refusal = 'if value == 1:\n            raise Rejected("not this one")\n        for _ in range(edits)'
+    (toy / "task.py").write_text(text.replace("for _ in range(edits)", refusal))
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        summary, events, _ = drive(journal, str(toy), CONFIG)
+        assert summary.judged == 60
+        assert any(isinstance(event, Judged) and event.message == "not this one" for event in events)
 
 
 def test_keys_are_hashes_of_text_even_of_broken_unicode() -> None:

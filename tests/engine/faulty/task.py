@@ -1,0 +1,103 @@
+"""A task whose own code misbehaves in the way that the program names: for tests of what the engine makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from discovery.model import Evidence, Program, Verdict, content_key
+from discovery.task import Context, Stage, load_task
+
+FOLDER = Path(__file__).parent
+TOY = load_task(str(FOLDER.parent / "toy"))
+
+
+def _numpy() -> Verdict:
+    import numpy as np
+
+    return Verdict("scored", np.float32(1.5), {"one": np.int64(2)})  # type: ignore[arg-type]
+
+
+def _prints() -> Verdict:
+    print("said by the task")
+    return Verdict("scored", 1.0, message=f"read {sys.stdin.read()!r}, {os.read(0, 9)!r}")
+
+
+def _raises() -> Verdict:
+    raise OSError("no data")
+
+
+def _once(end: Callable[[], object]) -> Verdict:
+    """Ends the worker in the first evaluation of this kind, after leaving the ids of its processes behind."""
+    marker = FOLDER / "ended"
+    if marker.exists():
+        return Verdict("scored", 1.0)
+    me = psutil.Process()
+    marker.write_text(" ".join(str(process.pid) for process in (me, *me.children(recursive=True))))
+    end()
+    raise AssertionError("it should have ended")
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kill_and_stay_down() -> None:
+    (FOLDER / "down").touch()
+    _kill()
+
+
+NAN = float("nan")
+FAULTS: dict[str, Callable[[], Any]] = {
+    "nothing": lambda: None,
+    "unknown status": lambda: Verdict("great", 1.0),  # type: ignore[arg-type]
+    "no score": lambda: Verdict("scored"),
+    "failure with a score": lambda: Verdict("error", 1.0),
+    "NaN": lambda: Verdict("scored", NAN),
+    "infinite": lambda: Verdict("proved", float("inf")),
+    "boolean": lambda: Verdict("scored", True),
+    "text": lambda: Verdict("scored", "1"),  # type: ignore[arg-type]
+    "NaN in a case": lambda: Verdict("scored", 1.0, {"one": NAN}),
+    "NaN in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": NAN}),
+    "object in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": object()}),
+    "raises": _raises,
+    "numpy": _numpy,
+    "prints": _prints,
+    "large": lambda: Verdict("scored", 1.0, evidence={"text": "x" * (8 << 20)}),
+    "exits": lambda: sys.exit(3),
+    "sleeps": lambda: time.sleep(3600),
+    "killed once": lambda: _once(_kill),
+    "killed, stays down": lambda: _once(_kill_and_stay_down),
+}
+
+
+class Texts(type(TOY.language)):  # type: ignore[misc]
+    """Every text is a program."""
+
+    def check(self, source: str) -> Program:
+        return Program(source, content_key(source))
+
+
+class Faulty(type(TOY)):  # type: ignore[misc]
+    name = "faulty"
+    language = Texts()
+    stages = (Stage("only"), Stage("hurried", backstop=0.5))
+
+    def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
+        found: Verdict = FAULTS[program.source]()
+        return found
+
+    def confirm(self, program: Program, ctx: Context) -> Evidence:
+        return Evidence(True, "it is so", float(program.source), 1.0, (1.0, 1.0))
+
+
+if (FOLDER / "down").exists():
+    os._exit(7)
+task = Faulty()
