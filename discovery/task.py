@@ -39,6 +39,7 @@ __all__ = [
     "load_task",
     "registered_tasks",
     "task_code",
+    "task_spec",
 ]
 
 
@@ -162,19 +163,30 @@ def registered_tasks() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group="discovery.tasks")}
 
 
+def task_spec(text: str) -> str:
+    """What `text` names, said so that it means the same in every working folder.
+
+    A registered name, with or without a variant, stays as it is, also beside a folder of that name; any other folder
+    becomes its absolute path.
+    """
+    if "/" in text or (text.partition(":")[0] not in registered_tasks() and Path(text).is_dir()):
+        return str(Path(text).resolve())
+    return text
+
+
 def load_task(spec: str) -> Task:
     """Find the task that `spec` names.
 
     Args:
         spec: A registered name with an optional variant (`optimizers`, `cuts:tsp`), or a path to a task folder, whose
-            `task.py` defines `task`, an instance of `Task`.
+            `task.py` defines `task`, an instance of `Task`. A registered name goes before a folder (see `task_spec`).
 
     Raises:
         NotFound: no such task, variant or folder.
         TaskError: the folder's `task.py` raised, or defines no task; or the task's stages cannot be used.
     """
-    folder = Path(spec)
-    task = _load_folder(folder) if "/" in spec or folder.is_dir() else _load_registered(spec)
+    spec = task_spec(spec)
+    task = _load_folder(Path(spec)) if "/" in spec else _load_registered(spec)
     names = [stage.name for stage in getattr(task, "stages", ())]
     if not names or len(set(names)) < len(names):
         raise TaskError(

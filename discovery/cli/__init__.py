@@ -5,6 +5,7 @@ Modules of verbs are imported to be registered, so they import nothing heavy at 
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from typing import Annotated
@@ -30,9 +31,9 @@ __all__ = ["app", "main"]
 
 _HELP = """Discover algorithms, with the evidence.
 
-    discovery run optimizers --max-proposals 100
+discovery run optimizers --max-proposals 100
 
-    discovery show @last
+discovery show @last
 
 Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a limit was reached with no program scored,
 5 something of the machine is missing, 130 and 143 after a clean stop by a signal.
@@ -84,6 +85,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # A path that cannot be used, or a full disk: for the user to mend.
+        where = "" if error.filename is None else f"{error.filename}: "
+        _complain(f"{where}{error.strerror}", "", 5)
 
 
 def _complain(message: str, hint: str, code: int) -> None:

@@ -1,4 +1,4 @@
-"""What `run` and `resume` share: start the evaluators, drive the loop, handle signals, say how it ended."""
+"""What verbs that act on a run share: its task, the evaluators, the loop, signals, how it ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from discovery.store import Journal
     from discovery.task import Task
 
-__all__ = ["drive", "finish", "sandbox_report", "versions"]
+__all__ = ["drive", "finish", "run_task", "sandbox_report", "versions"]
 
 
 def versions(task: Task) -> dict[str, str]:
@@ -34,6 +34,22 @@ def versions(task: Task) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = ""
     return found
+
+
+def run_task(journal: Journal) -> Task:
+    """The task of the run in `journal`. Raises ConfigError when it is not the one that the run began with."""
+    from discovery.errors import ConfigError
+    from discovery.task import load_task
+
+    task = load_task(journal.meta.task)
+    then = journal.meta.versions["task"]
+    if then != task.version:
+        raise ConfigError(
+            f"task {task.name!r} has changed since this run began (version {then[:12]}, now {task.version[:12]}): its "
+            "verdicts would not compare",
+            hint="start a new run, or go back to the task as it was",
+        )
+    return task
 
 
 def sandbox_report(name: str) -> dict[str, JSON]:

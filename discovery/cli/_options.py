@@ -10,12 +10,12 @@ import typer
 __all__ = ["DisplayOption", "JsonOption", "OutOption", "SandboxOption"]
 
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-OutOption: TypeAlias = Annotated[Path | None, typer.Option("--out", help="Folder that holds the runs [default: runs].")]
+OutOption: TypeAlias = Annotated[Path | None, typer.Option("--out", help="Folder that holds the runs (default: runs).")]
 SandboxOption: TypeAlias = Annotated[
     Literal["auto", "bubblewrap", "unsafe"] | None,
     typer.Option("--sandbox", help="Isolation backend; `unsafe` isolates nothing and marks its results."),
 ]
 DisplayOption: TypeAlias = Annotated[
     Literal["full", "plain", "json", "none"] | None,
-    typer.Option("--display", help="Progress on stderr [default: full on a terminal, else plain]."),
+    typer.Option("--display", help="Progress on stderr (default: full on a terminal, else plain)."),
 ]

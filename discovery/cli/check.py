@@ -34,9 +34,9 @@ def command(
     """
     from discovery.cli._drive import sandbox_report
     from discovery.model import Program, Rejected, Verdict
-    from discovery.task import check_source, load_task
+    from discovery.task import check_source, load_task, task_spec
 
-    spec = str(Path(task).resolve()) if "/" in task or Path(task).is_dir() else task
+    spec = task_spec(task)
     loaded = load_task(spec)
     backend = sandbox_report(sandbox or "auto")["backend"]
     source = _read(file)

@@ -35,13 +35,13 @@ def command(
 
     discovery confirm @last --finalists 5 --json
     """
+    from discovery.cli._drive import run_task
     from discovery.evaluate import confirm as confirmation
     from discovery.loop import check_seeds
     from discovery.store import Journal, find_run
-    from discovery.task import load_task
 
     with Journal.open(find_run(run, out), write=True) as journal:
-        task = load_task(journal.meta.task)
+        task = run_task(journal)
         seeds = [program.key for program in check_seeds(task)]
         chosen = confirmation.finalists(journal, seeds, finalists)
         evidence = _evidence(journal, task, [key for key, _ in chosen])

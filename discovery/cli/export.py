@@ -17,7 +17,7 @@ __all__ = ["command"]
 def command(
     program: Annotated[str, typer.Argument(metavar="RUN[:ID]", help="A run (its best program) or one program of it.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the module.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Folder to write into [default: the run's exports/].")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to write into (default: the run's exports/).")] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,14 +29,14 @@ def command(
 
     discovery export @last:3f9a --name my_optimizer --to .
     """
+    from discovery.cli._drive import run_task
     from discovery.errors import NotFound
     from discovery.export import default_name, write_bundle
     from discovery.store import Journal, find_run, split_program
-    from discovery.task import load_task
 
     run, prefix = split_program(program)
     with Journal.open(find_run(run, out), write=True) as journal:
-        task = load_task(journal.meta.task)
+        task = run_task(journal)
         notes = journal.notes("confirmation")
         entries = notes[-1]["finalists"] if notes else []
         confirmed = [entry for entry in entries if entry["confirmed"]]
@@ -49,6 +49,7 @@ def command(
         else:
             raise NotFound(f"run {journal.meta.name} has no scored program to export")
         folder = to if to is not None else journal.folder / "exports"
+        origin = journal.program_row(key).operator
         target = write_bundle(folder, task, journal, key, name or default_name(task, key))
     if as_json:
         holds = key in {entry["key"] for entry in confirmed}
@@ -56,4 +57,5 @@ def command(
         return
     print(target)
     if key not in {entry["key"] for entry in confirmed}:
-        print("note: this program is not confirmed; its evidence says so", file=sys.stderr)
+        seed = "; it is one of the task's own seed programs" if origin == "seed" else ""
+        print(f"note: this program is not confirmed{seed}; its evidence says so", file=sys.stderr)

@@ -30,10 +30,9 @@ def command(
 
     discovery resume optimizers-20260102-150405 --max-proposals 500
     """
-    from discovery.cli._drive import drive
+    from discovery.cli._drive import drive, run_task
     from discovery.config import parse_seconds, resolve
     from discovery.store import Journal, find_run
-    from discovery.task import load_task
 
     folder = find_run(run, out)
     with Journal.open(folder, write=True) as journal:
@@ -45,7 +44,7 @@ def command(
             "max_time": last.get("max_time") if max_time is None else parse_seconds(max_time),
         }
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
-        task = load_task(journal.meta.task)
+        task = run_task(journal)
         _same_ground(journal, task)
         raise typer.Exit(drive(journal, task, config, folder, display))
 
@@ -54,19 +53,12 @@ def _same_ground(journal: Journal, task: Task) -> None:
     """Refuse to mix verdicts that do not compare.
 
     Raises:
-        ConfigError: the task is of another version than the one that the run began with, or the machine no longer
-            enforces what the run's sandbox did.
+        ConfigError: the machine no longer enforces what the run's sandbox did.
     """
     from discovery.cli._drive import sandbox_report, versions
     from discovery.errors import ConfigError
 
     then, now = journal.meta.versions, versions(task)
-    if then["task"] != now["task"]:
-        raise ConfigError(
-            f"task {task.name!r} has changed since this run began (version {then['task'][:12]}, now "
-            f"{now['task'][:12]}): its verdicts would not compare",
-            hint="start a new run, or go back to the task as it was",
-        )
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)

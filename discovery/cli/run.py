@@ -21,8 +21,8 @@ __all__ = ["command"]
 def command(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name (`discovery task list`) or its folder.")],
     search: Annotated[str | None, typer.Option("--search", help="evolution or best_of_n.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes [default: 2].")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice [default: 0].")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes (default: 2).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice (default: 0).")] = None,
     max_proposals: Annotated[
         int | None, typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included.")
     ] = None,
@@ -49,7 +49,7 @@ def command(
     from discovery.config import parse_seconds, resolve
     from discovery.loop import check_seeds
     from discovery.store import CONTROL
-    from discovery.task import load_task
+    from discovery.task import load_task, task_spec
 
     flags = {
         "search.strategy": search,
@@ -60,7 +60,7 @@ def command(
         "sandbox": sandbox,
     }
     resolved = resolve(config, sets or (), flags)
-    spec = str(Path(task).resolve()) if "/" in task or Path(task).is_dir() else task
+    spec = task_spec(task)
     loaded = load_task(spec)
     check_seeds(loaded)
     if dry_run:

@@ -51,10 +51,11 @@ def _trusted_task(recorded: str, given: str | None) -> str:
     """The task to check against: what the caller names, or a registered name. A folder that only the bundle names is
     not taken: loading it would run code of whoever made the bundle."""
     from discovery.errors import ConfigError
+    from discovery.task import task_spec
 
     if given is not None:
-        return str(Path(given).resolve()) if "/" in given or Path(given).is_dir() else given
-    if "/" in recorded or Path(recorded).is_dir():
+        return task_spec(given)
+    if "/" in task_spec(recorded):
         raise ConfigError(
             f"this bundle belongs to an own problem ({recorded}), whose code would have to be run to check it",
             hint="name a task folder that you trust: --task FOLDER",

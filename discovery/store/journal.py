@@ -406,7 +406,7 @@ class Journal:
             after = page[-1][0]
 
     def _where(self) -> str:
-        return f"`discovery show {self.meta.name} --programs` lists the programs"
+        return f"`discovery show {self.folder} --programs` lists the programs"
 
 
 def _dump(data: Mapping[str, JSON] | JSON) -> str:

@@ -132,7 +132,7 @@ class _Plain(Display):
             pace = "" if rate is None or left is None else f", {rate:.0f}/min, about {duration(left)} left"
             failed = sum(count for status, count in state.statuses.items() if status not in ("scored", "proved"))
             return (
-                f"{state.judged}/{total} judged, {failed} failed, {state.repeats} from the journal, "
+                f"{state.judged}/{total} judged, {failed} failed, {state.repeats} repeats, "
                 f"best {score_text(state.best_score)}{pace}"
             )
         if isinstance(event, Alarm):

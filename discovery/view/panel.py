@@ -14,13 +14,15 @@ from discovery.view.text import duration, one_line, score_text, sparkline
 __all__ = ["panel"]
 
 _MARGIN = 24  # columns that borders and labels take from the curve and the messages
+_ECHO = 3  # columns left free: a terminal echoes ^C after the last line, and were that to wrap, redrawing would be off
 
 
 def panel(progress: Progress, now: float, width: int) -> RenderableType:
     """Draw the state at clock reading `now` (seconds) for a terminal of `width` columns."""
+    width = max(1, width - _ECHO)
     started = progress.started
     if started is None:
-        return Panel(Text("starting the evaluators ...", style="dim"), title="discovery")
+        return Panel(Text("starting the evaluators ...", style="dim"), title="discovery", width=width)
     room = max(20, width - _MARGIN)
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
@@ -40,7 +42,7 @@ def panel(progress: Progress, now: float, width: int) -> RenderableType:
     title = f"{started.run} · {started.task}"
     if progress.stopped is not None:
         title += f" · stopped ({progress.stopped.reason})"
-    return Panel(rows, title=Text(one_line(title, width - 8)), border_style="cyan")
+    return Panel(rows, title=Text(one_line(title, width - 8)), border_style="cyan", width=width)
 
 
 def _best(progress: Progress, score_name: str) -> Text:
@@ -62,7 +64,7 @@ def _counts(progress: Progress) -> str:
     failed = sum(progress.statuses.values()) - scored - progress.statuses["rejected"]
     waiting = progress.proposals - progress.judged
     return (
-        f"{scored} scored, {failed} failed, {progress.rejected} rejected, {progress.repeats} from the journal, "
+        f"{scored} scored, {failed} failed, {progress.rejected} rejected, {progress.repeats} repeats, "
         f"{waiting} in flight"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ def list_entry(folder: Path) -> dict[str, JSON]:
 def _head(journal: Journal) -> dict[str, JSON]:
     limits = journal.last_event("RunStarted") or journal.meta.config
     return {
-        "name": journal.meta.name,
+        "name": journal.folder.resolve().name,
         "path": str(journal.folder),
         "task": journal.meta.task,
         "state": run_state(journal),
@@ -186,7 +187,7 @@ def summary_view(summary: Mapping[str, JSON], curve: list[float]) -> list[Render
 def _confirmation_rows(grid: Table, summary: Mapping[str, JSON]) -> None:
     note = summary["confirmation"]
     if note is None:
-        grid.add_row("confirmed", f"nothing yet; `discovery confirm {printable(summary['name'])}`")
+        grid.add_row("confirmed", f"nothing yet; `discovery confirm {shlex.quote(printable(summary['path']))}`")
         return
     if not note["finalists"]:
         grid.add_row("confirmed", "there was no finalist to confirm")

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import pytest
+
+from discovery.cli import main
+
+
+class Result(NamedTuple):
+    """How a command ended and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
 
 TOY = Path(__file__).parents[1] / "engine" / "toy"
 
@@ -21,6 +36,21 @@ def discovery(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comp
 
 
 @pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """The command in this process, for what needs no process of its own."""
+
+    def command(*arguments: str, cwd: Path) -> Result:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["discovery", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        return Result(code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A folder with the toy task, to work in."""
     shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
@@ -28,15 +58,24 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(in_memory: Callable[[], TemporaryDirectory[str]]) -> Iterator[Path]:
     """A folder with the toy task and one finished run."""
-    folder = tmp_path_factory.mktemp("finished")
-    shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
-    result = discovery("run", "./toy", "--max-proposals", "40", "--json", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
-    assert report["schema"] == "discovery.run/1" and report["proposals"] == 40
-    return folder
+    with in_memory() as place:
+        folder = Path(place)
+        shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
+        result = discovery("run", "./toy", "--max-proposals", "40", "--json", cwd=folder)
+        assert result.returncode == 0, result.stderr
+        report = json.loads(result.stdout)
+        assert report["schema"] == "discovery.run/1" and report["proposals"] == 40
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def exported(finished: Path) -> Path:
+    """The bundle of a confirmed program of the finished run."""
+    assert discovery("confirm", "@last", cwd=finished).returncode == 0
+    assert discovery("export", "@last", "--name", "guess", "--to", "exported", cwd=finished).returncode == 0
+    return finished / "exported" / "guess"
 
 
 def test_one_worker_and_two_give_the_same_programs(finished: Path, home: Path) -> None:
@@ -65,9 +104,10 @@ def test_confirm_export_verify(finished: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["module", "source", "key", "missing", "p-value", "confirmed", "no p-value"])
-def test_a_tampered_bundle_does_not_verify(finished: Path, change: str, tmp_path: Path) -> None:
-    assert discovery("confirm", "@last", cwd=finished).returncode == 0
-    assert discovery("export", "@last", "--name", "guess", "--to", str(tmp_path), cwd=finished).returncode == 0
+def test_a_tampered_bundle_does_not_verify(
+    finished: Path, exported: Path, change: str, tmp_path: Path, here: Callable[..., Result]
+) -> None:
+    shutil.copytree(exported, tmp_path / "guess")
     evidence, module = tmp_path / "guess" / "evidence.json", tmp_path / "guess" / "guess.py"
     document = json.loads(evidence.read_text())
     if change == "module":
@@ -85,12 +125,12 @@ def test_a_tampered_bundle_does_not_verify(finished: Path, change: str, tmp_path
     else:
         document["program"]["key"] = "0" * 64
     evidence.write_text(json.dumps(document))
-    result = discovery("verify", str(tmp_path / "guess"), "--task", "./toy", "--json", cwd=finished)
+    result = here("verify", str(tmp_path / "guess"), "--task", "./toy", "--json", cwd=finished)
     assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
 
 
-def test_verify_runs_nothing_that_the_bundle_names(finished: Path, tmp_path: Path) -> None:
-    assert discovery("export", "@last", "--name", "guess", "--to", str(tmp_path), cwd=finished).returncode == 0
+def test_verify_runs_nothing_that_the_bundle_names(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "guess")
     evil = tmp_path / "guess" / "evil"
     evil.mkdir()
     (evil / "task.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -105,9 +145,9 @@ def test_verify_runs_nothing_that_the_bundle_names(finished: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "code"), [("{", 2), ("[]", 2), ('{"schema": "discovery.evidence/1"}', 2), ('{"schema": 1e999}', 2)]
 )
-def test_a_bundle_that_is_none(tmp_path: Path, text: str, code: int) -> None:
+def test_a_bundle_that_is_none(tmp_path: Path, text: str, code: int, here: Callable[..., Result]) -> None:
     (tmp_path / "evidence.json").write_text(text)
-    result = discovery("verify", str(tmp_path), cwd=tmp_path)
+    result = here("verify", str(tmp_path), cwd=tmp_path)
     assert result.returncode == code and result.stderr.startswith("error: ") and "Traceback" not in result.stderr
 
 
@@ -115,9 +155,11 @@ def test_a_bundle_that_is_none(tmp_path: Path, text: str, code: int) -> None:
     ("source", "status"),
     [("value = 5\n", "scored"), ("value = 26\n", "error"), ("value = 34\n", "rejected"), ("\udc80\x00", "rejected")],
 )
-def test_check_exits_with_0_whenever_a_verdict_was_reached(home: Path, source: str, status: str) -> None:
+def test_check_exits_with_0_whenever_a_verdict_was_reached(
+    home: Path, source: str, status: str, here: Callable[..., Result]
+) -> None:
     (home / "program.py").write_bytes(source.encode("utf-8", "surrogateescape"))
-    result = discovery("check", "./toy", "program.py", "--json", cwd=home)
+    result = here("check", "./toy", "program.py", "--json", cwd=home)
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["schema"] == "discovery.check/1" and report["status"] == status
@@ -143,22 +185,24 @@ def test_check_exits_with_0_whenever_a_verdict_was_reached(home: Path, source: s
         ([], 2, ""),
     ],
 )
-def test_bad_input_is_one_clear_line(home: Path, arguments: list[str], code: int, message: str) -> None:
-    result = discovery(*arguments, cwd=home)
+def test_bad_input_is_one_clear_line(
+    home: Path, arguments: list[str], code: int, message: str, here: Callable[..., Result]
+) -> None:
+    result = here(*arguments, cwd=home)
     assert result.returncode == code, result.stderr
     assert message in " ".join(result.stderr.split()) + result.stdout and "Traceback" not in result.stderr
 
 
-def test_errors_as_json(home: Path) -> None:
-    result = discovery("run", "nothing", "--json", cwd=home)
+def test_errors_as_json(home: Path, here: Callable[..., Result]) -> None:
+    result = here("run", "nothing", "--json", cwd=home)
     assert json.loads(result.stderr.splitlines()[-1])["code"] == result.returncode == 3
 
 
 @pytest.mark.parametrize("code", ["raise ValueError('no data')", "task = 3", "import nothing_of_that_name"])
-def test_a_broken_task_folder(tmp_path: Path, code: str) -> None:
+def test_a_broken_task_folder(tmp_path: Path, code: str, here: Callable[..., Result]) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "task.py").write_text(code)
-    result = discovery("run", "./broken", cwd=tmp_path)
+    result = here("run", "./broken", cwd=tmp_path)
     assert result.returncode == 2 and "task.py" in result.stderr and "Traceback" not in result.stderr
 
 
@@ -187,10 +231,10 @@ def test_keys_stay_in_the_controller(home: Path) -> None:
     assert len(texts) == 3 and sum("sk-planted" in text for text in texts) == 1, "only the controller may see it"
 
 
-def test_nothing_scored_exits_with_4(home: Path) -> None:
+def test_nothing_scored_exits_with_4(home: Path, here: Callable[..., Result]) -> None:
     file = home / "toy" / "task.py"
     file.write_text(file.read_text().replace("value % 13 == 0:\n            return", "True:\n            return"))
-    result = discovery("run", "./toy", "--max-proposals", "6", cwd=home)
+    result = here("run", "./toy", "--max-proposals", "6", cwd=home)
     assert result.returncode == 4 and "--failures" in result.stderr
 
 
@@ -234,6 +278,42 @@ def test_another_task_version_is_not_resumed(home: Path) -> None:
     assert result.returncode == 2 and "has changed" in result.stderr
 
 
+@pytest.mark.parametrize("verb", ["confirm", "export"])
+def test_a_changed_task_says_nothing_of_an_older_run(home: Path, verb: str) -> None:
+    assert discovery("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+    file = home / "toy" / "task.py"
+    file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
+    result = discovery(verb, "@last", cwd=home)
+    assert result.returncode == 2 and "has changed" in result.stderr
+
+
+def test_a_registered_task_goes_before_a_folder_of_its_name(home: Path) -> None:
+    (home / "toy").rename(home / "optimizers")
+    plan = discovery("run", "optimizers", "--dry-run", cwd=home)
+    assert plan.returncode == 0 and "AdamW" in plan.stdout
+    own = discovery("run", "./optimizers", "--dry-run", cwd=home)
+    assert own.returncode == 0 and "AdamW" not in own.stdout
+
+
+def test_a_bundle_that_cannot_be_written_is_one_clear_line(finished: Path) -> None:
+    (finished / "file").write_text("")
+    result = discovery("export", "@last", "--to", "file", cwd=finished)
+    assert result.returncode == 5 and "file/" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_an_exported_seed_is_called_one(home: Path) -> None:
+    assert discovery("run", "./toy", "--max-proposals", "1", cwd=home).returncode == 0
+    assert "seed program" in discovery("export", "@last", cwd=home).stderr
+
+
+def test_hints_find_the_run_again(home: Path) -> None:
+    assert discovery("run", "./toy", "--max-proposals", "1", "--out", "else where", cwd=home).returncode == 0
+    run = next((home / "else where").iterdir()).rename(home / "else where" / "mine")
+    assert "mine" in discovery("list", "--out", "else where", cwd=home).stdout
+    shown = discovery("show", "mine", "--out", "else where", cwd=home).stdout
+    assert f"discovery confirm {shlex.quote(str(run.relative_to(home)))}" in " ".join(shown.split())
+
+
 def test_the_control_runs_beside(home: Path) -> None:
     result = discovery("run", "./toy", "--max-proposals", "12", "--control", cwd=home)
     assert result.returncode == 0, result.stderr
@@ -245,8 +325,8 @@ def test_the_control_runs_beside(home: Path) -> None:
     assert {parent for program in parents for parent in program["parents"]} <= seeds
 
 
-def test_dry_run_starts_nothing(home: Path) -> None:
-    result = discovery("run", "./toy", "--dry-run", cwd=home)
+def test_dry_run_starts_nothing(home: Path, here: Callable[..., Result]) -> None:
+    result = here("run", "./toy", "--dry-run", cwd=home)
     assert result.returncode == 0 and "evolution" in result.stdout and not (home / "runs").exists()
 
 

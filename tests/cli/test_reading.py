@@ -136,7 +136,7 @@ def test_show_a_run(cli: Cli) -> None:
     assert found["statuses"] == {"scored": 5, "rejected": 2, "error": 1}
     code, out, err = cli("show", "@last")
     assert (code, err) == (0, "")
-    for expected in ("9 of 9, 1 of them repeats", IDS["d"], "closeness", "wall-clock", "discovery confirm alpha"):
+    for expected in ("9 of 9, 1 of them repeats", IDS["d"], "closeness", "wall-clock", "discovery confirm runs/alpha"):
         assert expected in out
 
 

@@ -77,7 +77,7 @@ def test_plain_reports_progress_only_after_silence() -> None:
     quick = [judged(index) for index in range(50)]
     assert len(feed("plain", started(), *quick).splitlines()) == 1
     text = feed("plain", started(), judged(0), improved(0, 1.0), judged(1, "error"), 60.0, judged(2, repeat=True))
-    assert text.splitlines()[-1] == "3/100 judged, 1 failed, 1 from the journal, best 1.0000, 3/min, about 32m20s left"
+    assert text.splitlines()[-1] == "3/100 judged, 1 failed, 1 repeats, best 1.0000, 3/min, about 32m20s left"
 
 
 def test_plain_says_how_it_ended() -> None:
@@ -164,10 +164,26 @@ def test_the_panel_shows_what_people_look_for() -> None:
     text = _drawn(progress, 120.0)
     assert "1.5000  0123456789ab  closeness" in text
     assert "4/100 judged" in text
-    assert "2 scored, 1 failed, 1 rejected, 1 from the journal, 9 in flight" in text
+    assert "2 scored, 1 failed, 1 rejected, 1 repeats, 9 in flight" in text
     assert "4 per minute, 1m00s so far, about 24m00s left" in text
     assert "#2 0123456789ab  1.5000  +0.5000" in text
     assert "clock \\x1b[2J limited" in text and "\x1b" not in text
+
+
+def test_an_echoed_interrupt_does_not_wrap() -> None:
+    """A terminal writes ^C behind the panel's last line; were that to wrap, the next frame would be a line too low."""
+    progress = Progress()
+    for width in (40, 80):
+        assert max(len(line) for line in _drawn(progress, 0.0, width).splitlines()) <= width - len("^C")
+    progress.update(started(), 0.0)
+    assert max(len(line) for line in _drawn(progress, 0.0, 80).splitlines()) <= 80 - len("^C")
+
+
+def test_the_panel_says_all_counts_in_80_columns() -> None:
+    progress = Progress()
+    for event in (started(), *(Proposed(i, "mutate", (), KEY, False) for i in range(2000))):
+        progress.update(event, 0.0)
+    assert "2000 in flight" in _drawn(progress, 1.0, 80)
 
 
 @pytest.mark.parametrize("width", [20, 40, 200])
