@@ -29,11 +29,24 @@ from discovery.model import JSON, Evidence
 from discovery.randomness import derive
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.baseline import DECAYS, load_table, speedup
+from discovery.tasks.optimizers.environment import environment
 from discovery.tasks.optimizers.proxies import HELD_OUT, SEARCH, WORST_LOSS, Proxy
 from discovery.tasks.optimizers.statistics import paired_interval, sign_flip_p
-from discovery.tasks.optimizers.sweep import CandidateFailed, Lane, Trainer, Tuned, locate, tune
+from discovery.tasks.optimizers.sweep import CandidateFailed, Lane, Trainer, locate, tune
 
-__all__ = ["HELD_OUT_LEVEL", "MARGIN", "SEARCH_LEVEL", "TEST_SEEDS", "compare", "confirm", "differences"]
+__all__ = [
+    "HELD_OUT_LEVEL",
+    "MARGIN",
+    "SEARCH_LEVEL",
+    "TEST_SEEDS",
+    "Arm",
+    "compare",
+    "conclude",
+    "concluded",
+    "confirm",
+    "differences",
+    "root_seed",
+]
 
 TEST_SEEDS = 12
 TUNING_SEEDS, RUNOFF_SEEDS = 3, 8
@@ -47,28 +60,43 @@ class Arm:
     """One side of a comparison on one task: its configuration and its log losses on the test seeds.
 
     Attributes:
-        tuned: Outcome of the sweep; None when the rule could not be tuned or run.
+        best: Learning rate and decay that the sweep chose; None when the rule could not be tuned or run.
+        grid: Every configuration of the second sweep: [rate, decay, mean log loss].
         log_losses: One per test seed; the worst loss throughout when the rule failed.
         failure: Why it failed, or "".
     """
 
-    tuned: Tuned | None
+    best: tuple[float, float] | None
+    grid: tuple[tuple[float, float, float], ...]
     log_losses: tuple[float, ...]
     failure: str
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data."""
-        configuration = None if self.tuned is None else {"rate": self.tuned.rate, "decay": self.tuned.decay}
-        grid = [] if self.tuned is None else [list(point) for point in self.tuned.grid]
-        return {"best": configuration, "grid": grid, "log_losses": list(self.log_losses), "failure": self.failure}
+        best = None if self.best is None else {"rate": self.best[0], "decay": self.best[1]}
+        grid = [list(point) for point in self.grid]
+        return {"best": best, "grid": grid, "log_losses": list(self.log_losses), "failure": self.failure}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, JSON]) -> Arm:
+        """Inverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: not what `to_json` gives.
+        """
+        best = None if data["best"] is None else (float(data["best"]["rate"]), float(data["best"]["decay"]))
+        grid = tuple((float(rate), float(decay), float(mean)) for rate, decay, mean in data["grid"])
+        losses = tuple(map(float, data["log_losses"]))
+        if len(losses) != TEST_SEEDS:
+            raise ValueError(f"expected {TEST_SEEDS} log losses, got {len(losses)}")
+        return cls(best, grid, losses, str(data["failure"]))
 
 
 def confirm(candidate: Trainer, seed: int) -> Evidence:
     """Compare the rule of `candidate` with tuned AdamW on all tasks, on seeds derived from `seed`."""
     adamw = Trainer(candidate.slot, candidate.limits, zoo.sources()["adamw"])
     tasks = SEARCH + HELD_OUT
-    root = derive(seed, "optimizers", "confirm")
-    return compare(candidate, adamw, tasks, root, root)
+    return compare(candidate, adamw, tasks, root_seed(seed), root_seed(seed))
 
 
 def compare(
@@ -99,7 +127,25 @@ def compare(
         if theirs.failure:
             raise TaskError(f"AdamW could not be tuned on {task.name}: {theirs.failure}")
         arms[task.name] = (ours, theirs)
-    return _conclude(arms, tasks, candidate_seed, reference_seed)
+    return conclude(arms, tasks, (candidate_seed, reference_seed), environment())
+
+
+def concluded(data: Mapping[str, Any], tasks: Sequence[Proxy]) -> Evidence:
+    """What `conclude` gives for the raw values that `Evidence.data` records.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not all there, or not what `conclude` records.
+    """
+    sides = ("candidate", "adamw")
+    arms = {task.name: [Arm.from_json(data["tasks"][task.name][side]) for side in sides] for task in tasks}
+    seeds = (int(data["seeds"]["candidate"]), int(data["seeds"]["reference"]))
+    made_in = {str(name): str(value) for name, value in data["environment"].items()}
+    return conclude({name: (ours, theirs) for name, (ours, theirs) in arms.items()}, tasks, seeds, made_in)
+
+
+def root_seed(seed: int) -> int:
+    """The seed that `confirm` hands to `compare` for both sides when it is given `seed`."""
+    return derive(seed, "optimizers", "confirm")
 
 
 def differences(candidate: Sequence[float], reference: Sequence[float], task: str) -> NDArray[np.float64]:
@@ -117,13 +163,21 @@ def _arm(trainer: Trainer, task: Proxy, seed: int, decays: Sequence[float], step
         lanes = [Lane(tuned.rate, tuned.decay, index) for index in range(TEST_SEEDS)]
         losses = trainer.log_losses(task, lanes, test, steps)
     except CandidateFailed as failure:
-        return Arm(None, (math.log(WORST_LOSS),) * TEST_SEEDS, failure.message)
-    return Arm(tuned, tuple(map(float, losses)), "")
+        return Arm(None, (), (math.log(WORST_LOSS),) * TEST_SEEDS, failure.message)
+    return Arm((tuned.rate, tuned.decay), tuned.grid, tuple(map(float, losses)), "")
 
 
-def _conclude(
-    arms: Mapping[str, tuple[Arm, Arm]], tasks: Sequence[Proxy], candidate_seed: int, reference_seed: int
+def conclude(
+    arms: Mapping[str, tuple[Arm, Arm]], tasks: Sequence[Proxy], seeds: tuple[int, int], made_in: Mapping[str, str]
 ) -> Evidence:
+    """The evidence that the raw values in `arms` (of candidate and AdamW, by task) give; nothing else enters it.
+
+    Args:
+        arms: For each of `tasks`.
+        tasks: Search and held-out ones.
+        seeds: Of candidate and AdamW.
+        made_in: `environment()` where the values were measured.
+    """
     paired = {name: differences(ours.log_losses, theirs.log_losses, name) for name, (ours, theirs) in arms.items()}
     cases = {
         task.name: {**_summary(paired[task.name]), "held_out": task.held_out, "failure": arms[task.name][0].failure}
@@ -136,7 +190,8 @@ def _conclude(
     data = {
         "level": "held-out" if general else "search" if better else "none",
         "pooled": {"search": search, "held_out": held_out},
-        "seeds": {"candidate": candidate_seed, "reference": reference_seed},
+        "seeds": {"candidate": seeds[0], "reference": seeds[1]},
+        "environment": dict(made_in),
         "counts": {"tuning": TUNING_SEEDS, "runoff": RUNOFF_SEEDS, "test": TEST_SEEDS},
         "margin": MARGIN,
         "decays": {"candidate": [0.0], "adamw": list(DECAYS)},
@@ -145,7 +200,8 @@ def _conclude(
         "table": load_table()["version"],
     }
     low, high = search["interval"]
-    claim = _claim(search, held_out, better, general)
+    failures = {name: ours.failure for name, (ours, _) in arms.items() if ours.failure}
+    claim = _claim(search, held_out, better, general, failures)
     return Evidence(general, claim, search["p_value"], search["effect"], (low, high), cases, data)
 
 
@@ -157,12 +213,18 @@ def _summary(values: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def _claim(search: Mapping[str, Any], held_out: Mapping[str, Any], better: bool, general: bool) -> str:
+def _claim(
+    search: Mapping[str, Any], held_out: Mapping[str, Any], better: bool, general: bool, failures: Mapping[str, str]
+) -> str:
     def told(found: Mapping[str, Any]) -> str:
         low, high = found["interval"]
         return f"log speed-up {found['effect']:+.3f} [{low:+.3f}, {high:+.3f}], p = {found['p_value']:.4f}"
 
-    numbers = f"(search tasks: {told(search)}; held-out tasks: {told(held_out)}; {TEST_SEEDS} fresh seeds, paired)"
+    numbers = f"(search tasks: {told(search)}; held-out tasks: {told(held_out)}; {TEST_SEEDS} fresh seeds, paired; "
+    numbers += "AdamW's rate and decay are tuned, its betas are 0.9 and 0.999)"
+    if failures:
+        name, reason = next(iter(failures.items()))
+        return f"Not shown to be better than tuned AdamW: it failed on {', '.join(failures)} ({name}: {reason})."
     if general:
         return f"Better than tuned AdamW on the search tasks, and it generalises to the held-out tasks {numbers}."
     if better:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,12 @@ from discovery.randomness import derive
 from discovery.sandbox import Limits, Slot
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.baseline import CLIP, load_table, speedup
+from discovery.tasks.optimizers.environment import environment
 from discovery.tasks.optimizers.fingerprint import fingerprints
 from discovery.tasks.optimizers.proxies import SEARCH, proxy
 from discovery.tasks.optimizers.sweep import CandidateFailed, Trainer, locate, tune
 
-__all__ = ["PROBE_TASK", "Judge", "probe_score"]
+__all__ = ["PROBE_TASK", "Judge", "concluded", "probe_score"]
 
 #: The task that the probe trains on: the cheapest, and the one with the least noise.
 PROBE_TASK = "softmax"
@@ -74,44 +76,25 @@ class Judge:
         return replace(verdict, cpu_seconds=trainer.cpu_seconds)
 
     def _screen(self, trainer: Trainer, seed: int) -> Verdict:
-        evidence = self._identity(trainer)
-        name = evidence["rediscovers"]
-        message = f"behaves exactly as {name}" if name else "a rule that is not in the zoo"
-        return Verdict("scored", -CLIP - 3.0, message=message, evidence=evidence, advance=True)
+        return concluded("screen", self._identity(trainer))
 
     def _probe(self, trainer: Trainer, seed: int) -> Verdict:
-        task = proxy(PROBE_TASK)
+        identity, task = self._identity(trainer), proxy(PROBE_TASK)
         rate, log_loss = locate(trainer, task, derive(seed, task.name))
-        found = speedup(task.name, log_loss)
-        shortfall = log_loss - slowest(task.name)
-        message = f"{task.name}: log speed-up {found:+.2f} over tuned AdamW at rate {rate:.3g}"
-        if shortfall > 0:
-            message += (
-                f"; culled: at its best octave of the learning rate it ends worse (log loss {log_loss:.2f}) than AdamW "
-                f"does after a quarter of the steps ({log_loss - shortfall:.2f})"
-            )
-        evidence = {**self._identity(trainer), "rate": rate, "log_loss": log_loss}
-        return Verdict(
-            "scored", probe_score(found, shortfall), {task.name: found}, message, evidence, advance=shortfall <= 0
-        )
+        return concluded("probe", {**identity, "rate": rate, "log_loss": log_loss, "environment": environment()})
 
     def _full(self, trainer: Trainer, seed: int) -> Verdict:
-        evidence, cases, tasks = self._identity(trainer), {}, {}
+        identity, tasks = self._identity(trainer), {}
         for task in SEARCH:
             centre, _ = locate(trainer, task, derive(seed, task.name, "locate"))
             seeds = [derive(seed, task.name, "tune", index) for index in range(SEEDS)]
             tuned = tune(trainer, task, centre, seeds)
-            cases[task.name] = speedup(task.name, tuned.mean)
             tasks[task.name] = {
                 "rate": tuned.rate,
                 "log_losses": list(tuned.log_losses),
                 "grid": [[rate, mean] for rate, _, mean in tuned.grid],
             }
-        score = float(np.mean(list(cases.values())))
-        parts = ", ".join(f"{name} {value:+.2f} at rate {tasks[name]['rate']:.3g}" for name, value in cases.items())
-        known = f" It behaves exactly as {evidence['rediscovers']}." if evidence["rediscovers"] else ""
-        message = f"log speed-up over tuned AdamW {score:+.3f} ({parts}).{known}"
-        return Verdict("scored", score, cases, message, {**evidence, "tasks": tasks})
+        return concluded("full", {**identity, "tasks": tasks, "environment": environment()})
 
     def _identity(self, trainer: Trainer) -> dict[str, JSON]:
         """Fingerprint of the rule, and the name of the zoo's rule that has the same one, or None."""
@@ -126,6 +109,44 @@ class Judge:
             return dict(zip(fingerprints(self.slot, limits, list(sources.values())), sources, strict=True))
         except CandidateFailed as failure:
             raise EvaluatorFailed(f"the zoo's own rules could not be traced: {failure.message}") from failure
+
+
+def concluded(stage: str, evidence: Mapping[str, Any]) -> Verdict:
+    """The verdict of `stage` that the raw values in `evidence` give; nothing else enters it.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not all there.
+    """
+    return {"screen": _screened, "probe": _probed, "full": _measured}[stage](evidence)
+
+
+def _screened(evidence: Mapping[str, Any]) -> Verdict:
+    name = evidence["rediscovers"]
+    message = f"gives the updates of {name} on all traces" if name else "a rule that is not in the zoo"
+    return Verdict("scored", -CLIP - 3.0, message=message, evidence=evidence, advance=True)
+
+
+def _probed(evidence: Mapping[str, Any]) -> Verdict:
+    log_loss, mark = evidence["log_loss"], slowest(PROBE_TASK)
+    found, shortfall = speedup(PROBE_TASK, log_loss), log_loss - mark
+    message = f"{PROBE_TASK}: log speed-up {found:+.2f} over tuned AdamW at rate {evidence['rate']:.3g}"
+    if shortfall > 0:
+        message += (
+            f"; culled: at its best octave of the learning rate it ends worse (log loss {log_loss:.2f}) than AdamW "
+            f"does after a quarter of the steps ({mark:.2f})"
+        )
+    score = probe_score(found, shortfall)
+    return Verdict("scored", score, {PROBE_TASK: found}, message, evidence, advance=shortfall <= 0)
+
+
+def _measured(evidence: Mapping[str, Any]) -> Verdict:
+    tasks = {task.name: evidence["tasks"][task.name] for task in SEARCH}
+    cases = {name: speedup(name, float(np.mean(found["log_losses"]))) for name, found in tasks.items()}
+    score = float(np.mean(list(cases.values())))
+    parts = ", ".join(f"{name} {value:+.2f} at rate {tasks[name]['rate']:.3g}" for name, value in cases.items())
+    name = evidence["rediscovers"]
+    known = f" It gives the updates of {name} on all traces: a rediscovery." if name else ""
+    return Verdict("scored", score, cases, f"log speed-up over tuned AdamW {score:+.3f} ({parts}).{known}", evidence)
 
 
 def probe_score(found: float, shortfall: float) -> float:

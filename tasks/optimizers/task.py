@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from discovery.errors import NotFound
 from discovery.model import JSON, Evidence, Program, Verdict
 from discovery.sandbox import Harness, Limits
 from discovery.task import Context, Seed, Stage, Task, Verification
 from discovery.tasks.optimizers import zoo
+from discovery.tasks.optimizers.environment import INSIDE, version
 from discovery.tasks.optimizers.language import OptimizerLanguage
 
 if TYPE_CHECKING:
@@ -34,24 +33,6 @@ over steps taken: 0 is tuned AdamW, +0.69 means half the steps. A rule that dive
 learning rate is invalid. Finalists are confirmed on fresh seeds and on other tasks.
 """
 
-#: What the harness imports of this project, and nothing else.
-_INSIDE = tuple(
-    f"discovery.tasks.optimizers.{name}"
-    for name in (
-        "interpreter",
-        "kernels",
-        "keys",
-        "layout",
-        "models",
-        "printing",
-        "ranges",
-        "resolution",
-        "rule",
-        "vocabulary",
-    )
-)
-#: Files whose text decides verdicts, beside what is inside the sandbox.
-_OUTSIDE = ("harness", "proxies", "sweep", "stages", "fingerprint", "baseline")
 _CALL = Limits(wall_seconds=120.0, cpu_seconds=60.0, memory_bytes=1 << 30, processes=16)
 
 
@@ -69,7 +50,12 @@ class OptimizersTask(Task):
     )
     harness = Harness(
         "discovery.tasks.optimizers.harness",
-        (*_INSIDE, "discovery.grammar", "discovery.model", "discovery.errors"),
+        (
+            *(f"discovery.tasks.optimizers.{name}" for name in INSIDE),
+            "discovery.grammar",
+            "discovery.model",
+            "discovery.errors",
+        ),
         ("numpy", "torch"),
     )
     slot_limits = _CALL
@@ -77,7 +63,7 @@ class OptimizersTask(Task):
     def __init__(self, variant: str | None = None) -> None:
         if variant is not None:
             raise NotFound(f"task 'optimizers' has no variant {variant!r}", hint="write `optimizers`")
-        self.version = _version()
+        self.version = version()
         self._judge: Judge | None = None
 
     def seeds(self) -> Sequence[Seed]:
@@ -117,40 +103,29 @@ class OptimizersTask(Task):
         return verify(lambda: self.export(program, name, provenance), files, provenance, ctx)
 
 
-def _version() -> str:
-    """Hash of the texts that decide verdicts, the AdamW table among them."""
-    folder = Path(__file__).parent
-    names = sorted([*(name.rpartition(".")[2] for name in _INSIDE), *_OUTSIDE])
-    digest = hashlib.sha256()
-    for path in [*(folder / f"{name}.py" for name in names), folder / "data" / "adamw.json"]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def _header(name: str, provenance: Mapping[str, JSON]) -> str:
     """Docstring of the exported module: where the rule comes from, and what was and was not confirmed."""
     run, program, entry = provenance["run"], provenance["program"], provenance.get("confirmation")
     lines = [
         f"{name}: an update rule found by a discovery run.",
         "",
-        f"Run {run['name']}, task {run['task']}, created {run['created']}; program {program['id']}, proposal "
-        f"{program['proposal']} of {run['proposals']}.",
-        *_search_lines(provenance),
+        f"By its record: run {run['name']}, task {run['task']}, created {run['created']}; program {program['id']}, "
+        f"proposal {program['proposal']} of {run['proposals']}.",
+        _search_line(provenance["search"]["verdicts"]),
     ]
     if entry is None:
         lines.append("Not confirmed: nothing is claimed for it. `discovery confirm` measures it on fresh seeds.")
     else:
         lines.append(("Confirmed. " if entry["confirmed"] else "Not confirmed. ") + str(entry["evidence"]["claim"]))
         if entry["adjusted_p"] is not None:
-            lines.append(f"p after Holm's correction over {entry['finalists']} finalists: {entry['adjusted_p']:.4f}.")
+            lines.append(f"p after Holm's correction over {entry['finalists']} finalists: {entry['adjusted_p']:.2g}.")
     return "\n".join(lines)
 
 
-def _search_lines(provenance: Mapping[str, JSON]) -> list[str]:
-    verdicts: list[Any] = [v for v in provenance["search"]["verdicts"] if v["stage"] == "full"]
-    if not verdicts:
-        return ["It was not measured in full during search."]
-    found = verdicts[-1]
-    known = found["evidence"].get("rediscovers")
-    lines = [f"Search-time score, too good by selection: {found['message']}"]
-    return lines + ([f"It behaves exactly as {known}: a rediscovery."] if known else [])
+def _search_line(verdicts: Sequence[JSON]) -> str:
+    full = [verdict for verdict in verdicts if verdict["stage"] == "full"]
+    if full and full[-1]["score"] is not None:
+        return f"Search-time score, too good by selection: {full[-1]['message']}"
+    if verdicts and verdicts[-1]["score"] is None:
+        return f"Search could not measure it ({verdicts[-1]['status']}): {verdicts[-1]['message']}"
+    return "It was not measured in full during search."

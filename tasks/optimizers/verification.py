@@ -1,35 +1,52 @@
 """Re-checking an exported rule from scratch. Nothing of the bundle is executed: its module text is compared with the
-text that the recorded rule gives, and only that regenerated text is run, inside the sandbox."""
+text that the recorded rule gives, and only that regenerated text is run, inside the sandbox.
+
+What the bundle says is either *derived* (scores, effects, intervals, p-values, levels, sentences) or *raw* (log losses,
+learning rates, fingerprints). Derived values must be exactly those that the recorded raw values give. Raw values are
+measured again with the recorded seeds: in the environment that made them they must be equal, elsewhere float32 training
+drifts, and what they add up to must agree within the uncertainty of the new measurement. What is only told, not
+measured, cannot be checked and carries no claim: name and date of the run, numbers of proposals, parents, other
+finalists.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from discovery.model import JSON, Evidence, Rejected
+from discovery.model import JSON, Evidence, Rejected, Verdict
 from discovery.randomness import derive
 from discovery.task import Context, Verification
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.baseline import load_table
-from discovery.tasks.optimizers.confirmation import compare, confirm
+from discovery.tasks.optimizers.confirmation import compare, concluded, confirm, root_seed
+from discovery.tasks.optimizers.environment import environment
 from discovery.tasks.optimizers.language import OptimizerLanguage
 from discovery.tasks.optimizers.proxies import HELD_OUT, SEARCH, proxy
+from discovery.tasks.optimizers.stages import Judge
+from discovery.tasks.optimizers.stages import concluded as judged
 from discovery.tasks.optimizers.sweep import CandidateFailed, Lane, Trainer, check_answer, inputs
 
-__all__ = ["EXACT", "MODULE_TOLERANCE", "SLACK", "verify"]
+__all__ = ["EXACT", "MODULE_TOLERANCE", "SEARCH_SLACK", "SLACK", "mismatch", "verify"]
 
 #: Largest difference of any weight between exported class and harness, after `MODULE_STEPS` steps in float64.
 MODULE_TOLERANCE = 1e-6
 MODULE_STEPS = 60
-#: A re-run pooled effect must lie within the recorded 95 % interval, widened by this much on either side. On the
-#: machine and versions that made the bundle the raw values agree to `EXACT`; elsewhere float32 training drifts apart.
-SLACK = 0.02
+#: Equal numbers differ by no more than this, relatively or absolutely: sums and logarithms may round differently.
 EXACT = 1e-9
+#: In another environment: an effect must lie within the 95 % interval of the new measurement, widened by `SLACK` on
+#: either side; a search-time score within `SEARCH_SLACK` of the new one.
+SLACK, SEARCH_SLACK = 0.02, 0.1
 
 Check = tuple[str, bool, str]
+#: What reading a bundle that no export wrote may raise.
+_MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+#: Fields of a verdict that say what it cost, not what it found.
+_COSTS = ("wall_seconds", "cpu_seconds", "record")
 
 
 def verify(
@@ -42,26 +59,64 @@ def verify(
         files, provenance, ctx: As for `Task.verify`.
     """
     source = provenance["program"]["source"]
-    checks = [_key(source, provenance)]
+    checks = [_rule(source, provenance)]
     if checks[0][1]:
-        expected = export()
-        module = next(text for name, text in expected.items() if name.endswith(".py"))
-        checks += [_text(files, expected), _training(source, module, ctx)]
-        checks += _confirmation(source, provenance.get("confirmation"), ctx)
+        checks += _guarded("files", lambda: _exported(export(), files, source, ctx))
+        checks += _guarded("search", lambda: [_search(source, provenance, ctx)])
+        checks += _guarded("confirmation", lambda: _confirmation(source, provenance, ctx))
     return Verification(all(holds for _, holds, _ in checks), tuple(checks))
 
 
-def _key(source: str, provenance: Mapping[str, JSON]) -> Check:
+def _guarded(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
+    try:
+        return checks()
+    except _MALFORMED as error:
+        return [(name, False, f"the record is incomplete or malformed: {type(error).__name__}: {error}")]
+
+
+def mismatch(recorded: JSON, expected: JSON, path: str = "") -> str:
+    """Where and how plain data `recorded` differ from `expected`; "" when they are equal, numbers to `EXACT`."""
+    if isinstance(expected, Mapping) and isinstance(recorded, Mapping):
+        if recorded.keys() != expected.keys():
+            return f"{path or 'record'} has {sorted(recorded)}, expected {sorted(expected)}"
+        parts = [(recorded[key], expected[key], f"{path}.{key}".lstrip(".")) for key in expected]
+    elif isinstance(expected, list) and isinstance(recorded, list) and len(recorded) == len(expected):
+        parts = [
+            (ours, theirs, f"{path}[{i}]") for i, (ours, theirs) in enumerate(zip(recorded, expected, strict=True))
+        ]
+    else:
+        return "" if _same(recorded, expected) else f"{path} is recorded as {recorded!r:.120}, found {expected!r:.120}"
+    return next((told for part in parts if (told := mismatch(*part))), "")
+
+
+def _same(recorded: JSON, expected: JSON) -> bool:
+    if float in (kinds := {type(recorded), type(expected)}) and kinds <= {int, float}:
+        return math.isclose(recorded, expected, rel_tol=EXACT, abs_tol=EXACT)
+    return type(recorded) is type(expected) and bool(recorded == expected)
+
+
+def _plain(record: Evidence | Verdict) -> Any:
+    return json.loads(json.dumps(record.to_json()))
+
+
+def _rule(source: str, provenance: Mapping[str, JSON]) -> Check:
     try:
         key = OptimizerLanguage().check(source).key
     except Rejected as error:
         return "rule", False, f"the recorded source is no rule: {error}"
-    if key != provenance["program"]["key"]:
+    if key != provenance["program"]["key"] or key[:12] != provenance["program"].get("id"):
         return "rule", False, f"the recorded source has key {key[:12]}, the bundle says otherwise"
     return "rule", True, f"the recorded source is a rule with the recorded key {key[:12]}"
 
 
+def _exported(expected: Mapping[str, str], files: Mapping[str, str], source: str, ctx: Context) -> list[Check]:
+    module = next(text for name, text in expected.items() if name.endswith(".py"))
+    return [_text(files, expected), _training(source, module, ctx)]
+
+
 def _text(files: Mapping[str, str], expected: Mapping[str, str]) -> Check:
+    if extra := files.keys() - expected.keys():
+        return "files", False, f"{', '.join(sorted(extra))}: not part of what the recorded rule exports to"
     for name, text in expected.items():
         if name not in files:
             return "files", False, f"{name} is missing from the bundle"
@@ -97,46 +152,103 @@ def _training(source: str, text: str, ctx: Context) -> Check:
     return "training", holds, f"{told} at most ({MODULE_TOLERANCE:.0e} is allowed)"
 
 
-def _confirmation(source: str, recorded: Any, ctx: Context) -> list[Check]:
-    if recorded is None:
+def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
+    judge, seed = Judge(ctx.slot), int(provenance["run"]["config"]["seed"])
+    verdicts: Sequence[Any] = provenance["search"]["verdicts"]
+    told = []
+    for recorded in verdicts:
+        stage = recorded["stage"]
+        if recorded["clock_limited"] and recorded["score"] is None:
+            told.append(f"{stage} was ended by the clock, which does not repeat")
+            continue
+        again = judge.judge(source, stage, 0, seed, ctx.limits)
+        found = _plain(again) | {"stage": stage, "replicate": 0}
+        if reason := _differing_verdict(recorded, found):
+            return "search", False, f"{stage}: {reason}"
+        told.append(f"{stage} {again.status}" + ("" if again.score is None else f" {again.score:+.4f}"))
+    return "search", True, f"judged again with the recorded seed: {', '.join(told) or 'nothing was recorded'}"
+
+
+def _differing_verdict(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    def bare(verdict: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in verdict.items() if name not in _COSTS}
+
+    made_in = recorded["evidence"].get("environment", environment())
+    if recorded["status"] != "scored" or made_in == environment():
+        return mismatch(bare(recorded), bare(found))
+    derived = _plain(judged(recorded["stage"], recorded["evidence"])) | {"stage": recorded["stage"], "replicate": 0}
+    if reason := mismatch(bare(recorded), bare(derived)):
+        return reason
+    for name in ("fingerprint", "rediscovers"):
+        if recorded["evidence"][name] != found["evidence"].get(name):
+            return f"{name} is recorded as {recorded['evidence'][name]}, found {found['evidence'].get(name)}"
+    if found["score"] is None or abs(recorded["score"] - found["score"]) > SEARCH_SLACK:
+        return f"score {recorded['score']}, found {found['score']} ({SEARCH_SLACK} is allowed in another environment)"
+    return ""
+
+
+def _confirmation(source: str, provenance: Mapping[str, JSON], ctx: Context) -> list[Check]:
+    entry = provenance.get("confirmation")
+    if entry is None:
         return [("confirmation", True, "none recorded: the bundle claims nothing beyond search")]
-    try:
-        evidence = Evidence.from_json(recorded["evidence"])
-        ours, theirs = (int(evidence.data["seeds"][side]) for side in ("candidate", "reference"))
-        pooled = {kind: evidence.data["pooled"][kind] for kind in ("search", "held_out")}
-        bounds = {kind: tuple(map(float, found["interval"])) for kind, found in pooled.items()}
-        raw = {name: np.asarray(values, dtype=float) for name, values in evidence.data["differences"].items()}
-        table, claimed, level = evidence.data["table"], bool(recorded["confirmed"]), evidence.data["level"]
-    except (KeyError, TypeError, ValueError) as error:
-        return [("confirmation", False, f"the recorded evidence is incomplete: {type(error).__name__}: {error}")]
-    if table != load_table()["version"]:
-        return [("confirmation", False, f"recorded with AdamW table {table[:12]}, this is another version")]
-    if claimed and not evidence.confirmed:
-        return [("confirmation", False, "the bundle calls confirmed what its own evidence does not")]
-    candidate = Trainer(ctx.slot, ctx.limits, source)
-    adamw = Trainer(ctx.slot, ctx.limits, zoo.sources()["adamw"])
-    again = compare(candidate, adamw, SEARCH + HELD_OUT, ours, theirs)
-    return [_same(again, bounds, raw, level), _fresh(confirm(candidate, ctx.seed), claimed)]
+    recorded = entry["evidence"]
+    if recorded["data"]["table"] != load_table()["version"]:
+        return [("confirmation", False, "recorded with another version of the AdamW table")]
+    checks = [_entry(entry, provenance), _statistics(recorded)]
+    if all(holds for _, holds, _ in checks):
+        seed = root_seed(derive(int(provenance["run"]["config"]["seed"]), "confirm"))
+        candidate = Trainer(ctx.slot, ctx.limits, source)
+        adamw = Trainer(ctx.slot, ctx.limits, zoo.sources()["adamw"])
+        checks.append(_repeated(recorded, compare(candidate, adamw, SEARCH + HELD_OUT, seed, seed)))
+        if checks[-1][1] and recorded["data"]["level"] != "none":
+            checks.append(_fresh(confirm(candidate, ctx.seed), recorded["data"]["level"]))
+    return checks
 
 
-def _same(again: Evidence, bounds: Mapping[str, Any], raw: Mapping[str, Any], level: str) -> Check:
-    effects = {kind: again.data["pooled"][kind]["effect"] for kind in bounds}
-    inside = all(low - SLACK <= effects[kind] <= high + SLACK for kind, (low, high) in bounds.items())
-    values = again.data["differences"]
-    gap = math.inf
-    if {name: len(v) for name, v in values.items()} == {name: v.size for name, v in raw.items()}:
-        gap = max(float(np.abs(np.asarray(v) - raw[name]).max()) for name, v in values.items())
-    told = "identical raw values" if gap <= EXACT else f"raw values differ by up to {gap:.3g}"
-    detail = (
-        f"re-run with the recorded seeds: {told}; pooled log speed-up {effects['search']:+.3f} on search tasks, "
-        f"{effects['held_out']:+.3f} on held-out tasks; level {again.data['level']!r}, recorded {level!r}"
-    )
-    return "confirmation", inside and math.isfinite(gap) and again.data["level"] == level, detail
+def _entry(entry: Mapping[str, Any], provenance: Mapping[str, JSON]) -> Check:
+    """Whether the entry belongs to this program; p after correction is the engine's to check."""
+    full = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["stage"] == "full"]
+    expected = {"key": provenance["program"]["key"], "search_score": full[-1] if full else None}
+    if reason := mismatch({name: entry[name] for name in expected}, expected):
+        return "finalist", False, reason
+    if entry["confirmed"] and not entry["evidence"]["confirmed"]:
+        return "finalist", False, "the bundle calls confirmed what its own evidence does not"
+    return "finalist", True, "the confirmation is of this program"
 
 
-def _fresh(fresh: Evidence, claimed: bool) -> Check:
+def _statistics(recorded: Mapping[str, Any]) -> Check:
+    derived = _plain(concluded(recorded["data"], SEARCH + HELD_OUT))
+    reason = mismatch(recorded, derived)
+    told = "claim, effects, intervals and p-values are what the recorded log losses give"
+    return "statistics", not reason, reason or told
+
+
+def _repeated(recorded: Mapping[str, Any], again: Evidence) -> Check:
+    found = _plain(again)
+    ours, theirs = recorded["data"], found["data"]
+    if ours["environment"] == theirs["environment"]:
+        reason = mismatch(recorded, found)
+        return "confirmation", not reason, reason or "run again with the run's seeds: every number is the same"
+    for name in ("level", "seeds"):
+        if reason := mismatch(ours[name], theirs[name], name):
+            return "confirmation", False, reason
+    pairs = [(kind, ours["pooled"][kind], theirs["pooled"][kind]) for kind in theirs["pooled"]]
+    pairs += [(name, recorded["cases"][name], found["cases"][name]) for name in found["cases"]]
+    for name, before, now in pairs:
+        low, high = now["interval"]
+        if not low - SLACK <= before["effect"] <= high + SLACK:
+            told = (
+                f"{name}: log speed-up {before['effect']:+.3f} recorded, {now['effect']:+.3f} [{low:+.3f}, {high:+.3f}]"
+            )
+            return "confirmation", False, f"{told} found with the run's seeds"
+    differing = [
+        f"{key} {value}" for key, value in ours["environment"].items() if theirs["environment"].get(key) != value
+    ]
+    told = f"run again with the run's seeds; it was made with {', '.join(differing)}"
+    return "confirmation", True, f"{told}, so only effects and level are compared, and they agree"
+
+
+def _fresh(fresh: Evidence, level: str) -> Check:
     search, held_out = (fresh.data["pooled"][kind] for kind in ("search", "held_out"))
-    holds = search["p_value"] < 0.05 and held_out["effect"] > 0
-    if not claimed:
-        return "fresh seeds", True, f"nothing was claimed; on new seeds: {fresh.claim}"
+    holds = search["p_value"] < 0.05 and (level == "search" or held_out["effect"] > 0)
     return "fresh seeds", holds, ("the effect holds" if holds else "the effect does not hold") + f": {fresh.claim}"

@@ -14,10 +14,10 @@ from discovery.model import Evidence
 from discovery.sandbox import Answer, Limits
 from discovery.tasks.optimizers import baseline, confirmation, zoo
 from discovery.tasks.optimizers.baseline import DECAYS, InProcess
-from discovery.tasks.optimizers.confirmation import MARGIN, TEST_SEEDS, Arm, compare, differences
+from discovery.tasks.optimizers.confirmation import MARGIN, TEST_SEEDS, Arm, compare, conclude, concluded, differences
 from discovery.tasks.optimizers.proxies import HELD_OUT, SEARCH, WORST_LOSS, proxy
 from discovery.tasks.optimizers.statistics import sign_flip_p
-from discovery.tasks.optimizers.sweep import Trainer, Tuned
+from discovery.tasks.optimizers.sweep import Trainer
 
 #: One search task and one held-out task: the two cheapest.
 TWO = (proxy("softmax"), proxy("factors"))
@@ -48,6 +48,7 @@ def test_the_raw_values_give_the_evidence_again(nesterov: Evidence) -> None:
         assert again.cases[name]["p_value"] == sign_flip_p(values - MARGIN)
         assert again.cases[name]["held_out"] == proxy(name).held_out
     assert again.effect == again.data["pooled"]["search"]["effect"]
+    assert concluded(again.data, TWO).to_json() == again.to_json()
     assert again.interval[0] < again.effect < again.interval[1]
 
 
@@ -76,6 +77,7 @@ def test_a_rule_that_fails_is_not_confirmed_and_the_reason_is_kept() -> None:
     evidence = compare(Trainer(Broken(), Limits(), ""), trainer("adamw"), TWO, 1, 1, {"softmax": 20, "factors": 20})
     assert not evidence.confirmed and evidence.p_value == 1.0
     assert evidence.cases["factors"]["failure"] == "the process died"
+    assert "failed on softmax, factors (softmax: the process died)" in evidence.claim
     json.dumps(evidence.to_json(), allow_nan=False)
 
 
@@ -93,13 +95,13 @@ class TestClaims:
 
     def conclude(self, search: list[float], held_out: list[float], monkeypatch: pytest.MonkeyPatch) -> Evidence:
         monkeypatch.setattr(confirmation, "speedup", lambda task, loss: -loss)
-        tuned = Tuned(0.1, 0.0, (0.0,), ((0.1, 0.0, 0.0),))
-        zero = Arm(tuned, (0.0,) * 12, "")
+        best, grid = (0.1, 0.0), ((0.1, 0.0, 0.0),)
+        zero = Arm(best, grid, (0.0,) * 12, "")
         arms = {
-            task.name: (Arm(tuned, tuple(-x for x in (held_out if task.held_out else search)), ""), zero)
+            task.name: (Arm(best, grid, tuple(-x for x in (held_out if task.held_out else search)), ""), zero)
             for task in SEARCH + HELD_OUT
         }
-        return confirmation._conclude(arms, SEARCH + HELD_OUT, 1, 1)
+        return conclude(arms, SEARCH + HELD_OUT, (1, 1), {})
 
     def test_better_on_both(self, monkeypatch: pytest.MonkeyPatch) -> None:
         evidence = self.conclude([0.1] * 12, [0.1] * 12, monkeypatch)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from reference_rules import AdamW, Misbehaving
 
 from discovery.tasks.optimizers import harness
 from discovery.tasks.optimizers.models import bind
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference_rules import AdamW, Misbehaving
 
 NETWORKS: list[dict[str, Any]] = [
     {"kind": "dense", "widths": [6, 5, 3], "activation": "relu", "loss": "softmax"},

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from bundles import CONTEXT, TASK, bundle, verdicts
 
 from discovery.errors import NotFound
-from discovery.model import Evidence, Program, Verdict
-from discovery.sandbox import Limits, Slot, open_sandbox
+from discovery.model import Program
+from discovery.sandbox import Slot, open_sandbox
 from discovery.task import Context, load_task
-from discovery.tasks.optimizers import OptimizersTask, baseline, confirmation, verification, zoo
-from discovery.tasks.optimizers.baseline import InProcess
-from discovery.tasks.optimizers.proxies import proxy
+from discovery.tasks.optimizers import OptimizersTask, zoo
 
-TASK = OptimizersTask(None)
-CONTEXT = Context(InProcess(), 5, Limits())
+SCREENED = verdicts("lion", ["screen"])
 
 
 @pytest.fixture(scope="module")
@@ -91,35 +89,22 @@ class TestRealSandbox:
         assert TASK.evaluate(program("adamw"), probe, 0, Context(slot, 5, probe.limits)).advance
 
     def test_a_bundle_that_claims_nothing_verifies(self, slot: Slot) -> None:
-        document, files = bundle("lion")
+        document, files = bundle("lion", SCREENED)
         result = TASK.verify(files, document, Context(slot, 9, TASK.slot_limits))
         assert result.holds, result.checks
-        assert [name for name, _, _ in result.checks] == ["rule", "files", "training", "confirmation"]
-
-
-def bundle(name: str, confirmed: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, str]]:
-    found = program(name)
-    verdict = Verdict("scored", 0.1, {"digits": 0.1}, "log speed-up +0.1", {"rediscovers": name}, "full")
-    document: dict[str, Any] = {
-        "name": "found_rule",
-        "run": {"name": "run-1", "task": "optimizers", "created": "2026-01-02T03:04:05Z", "proposals": 7},
-        "program": {"id": found.id, "key": found.key, "source": found.source, "proposal": 3},
-        "search": {"verdicts": [verdict.to_json()]},
-        "confirmation": confirmed,
-    }
-    return document, dict(TASK.export(found, "found_rule", document))
+        assert [name for name, _, _ in result.checks] == ["rule", "files", "training", "search", "confirmation"]
 
 
 class TestBundles:
     def test_the_module_says_where_it_comes_from_and_what_was_not_confirmed(self) -> None:
-        _, files = bundle("lion")
+        _, files = bundle("lion", SCREENED)
         assert set(files) == {"found_rule.py", "found_rule.rule.txt"}
         assert files["found_rule.rule.txt"] == zoo.sources()["lion"]
         header = files["found_rule.py"].split('"""')[1]
-        assert "run-1" in header and "Not confirmed" in header and "rediscovery" in header
+        assert "run-1" in header and "Not confirmed" in header and "not measured in full" in header
 
     def test_a_module_changed_by_hand_is_found_out_and_never_run(self, capsys: pytest.CaptureFixture[str]) -> None:
-        document, files = bundle("lion")
+        document, files = bundle("lion", SCREENED)
         files["found_rule.py"] += "\nprint('executed')\nraise SystemExit(3)\n"
         result = TASK.verify(files, document, CONTEXT)
         assert not result.holds
@@ -127,73 +112,21 @@ class TestBundles:
         assert "executed" not in capsys.readouterr().out
 
     def test_a_missing_module_is_found_out(self) -> None:
-        document, files = bundle("lion")
+        document, files = bundle("lion", SCREENED)
         del files["found_rule.py"]
         result = TASK.verify(files, document, CONTEXT)
         assert not result.holds and ("files", False, "found_rule.py is missing from the bundle") in result.checks
 
     @pytest.mark.parametrize("source", ["import os", "", zoo.sources()["adamw"]])
     def test_another_rule_under_the_same_key_is_found_out(self, source: str) -> None:
-        document, files = bundle("lion")
+        document, files = bundle("lion", SCREENED)
         document["program"]["source"] = source
         result = TASK.verify(files, document, CONTEXT)
         assert not result.holds and result.checks[0][:2] == ("rule", False)
 
     def test_an_exported_class_that_trains_otherwise_is_found_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        document, _ = bundle("lion")
+        document, _ = bundle("lion", SCREENED)
         other = dict(TASK.export(program("adamw"), "found_rule", document))
         monkeypatch.setattr(TASK, "export", lambda *_: other)
         result = TASK.verify(other, document, CONTEXT)
         assert {name: holds for name, holds, _ in result.checks}["training"] is False
-
-
-class TestVerifiedConfirmation:
-    """Re-running a confirmation, on two short tasks and a ruler that fits them."""
-
-    @pytest.fixture(autouse=True)
-    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        search, held_out = (replace(proxy("softmax"), steps=40),), (replace(proxy("factors"), steps=60),)
-        marks = {"log_loss": [2.0, 1.0, 0.0, -1.0, -2.0]}
-        table = {"version": "short", "tasks": {"softmax": marks, "factors": marks}}
-        for module in (confirmation, verification):
-            monkeypatch.setattr(module, "SEARCH", search)
-            monkeypatch.setattr(module, "HELD_OUT", held_out)
-            monkeypatch.setattr(module, "load_table", lambda: table)
-        monkeypatch.setattr(baseline, "load_table", lambda: table)
-        monkeypatch.setattr(confirmation, "RUNOFF_SEEDS", 1)
-
-    def recorded(self, name: str) -> dict[str, Any]:
-        evidence: Evidence = TASK.confirm(program(name), CONTEXT)
-        data = json.loads(json.dumps(evidence.to_json()))
-        return {"evidence": data, "confirmed": evidence.confirmed, "adjusted_p": 0.0002, "finalists": 2}
-
-    def test_recorded_values_are_found_again_and_tampering_is_found_out(self) -> None:
-        entry = self.recorded("nadamw")
-        document, files = bundle("nadamw", entry)
-        checks = {n: (holds, detail) for n, holds, detail in TASK.verify(files, document, CONTEXT).checks}
-        assert checks["confirmation"][0] and "identical raw values" in checks["confirmation"][1]
-        entry["evidence"]["data"]["pooled"]["search"]["interval"] = [5.0, 6.0]
-        document, files = bundle("nadamw", entry)
-        checks = {n: (holds, detail) for n, holds, detail in TASK.verify(files, document, CONTEXT).checks}
-        assert not checks["confirmation"][0]
-
-    def test_a_claim_that_the_evidence_does_not_carry_is_found_out(self) -> None:
-        entry = {**self.recorded("sgd_momentum"), "confirmed": True}
-        assert not entry["evidence"]["confirmed"]
-        document, files = bundle("sgd_momentum", entry)
-        result = TASK.verify(files, document, CONTEXT)
-        assert not result.holds and result.checks[-1][:2] == ("confirmation", False)
-        entry["evidence"]["confirmed"] = True
-        document, files = bundle("sgd_momentum", entry)
-        checks = {name: holds for name, holds, _ in TASK.verify(files, document, CONTEXT).checks}
-        assert checks["fresh seeds"] is False
-
-    def test_incomplete_evidence_and_another_table_are_told(self) -> None:
-        entry = self.recorded("adamw")
-        entry["evidence"]["data"]["table"] = "older"
-        document, files = bundle("adamw", entry)
-        result = TASK.verify(files, document, CONTEXT)
-        assert not result.holds and "another version" in result.checks[-1][2]
-        del entry["evidence"]["data"]["seeds"]
-        document, files = bundle("adamw", entry)
-        assert "incomplete" in TASK.verify(files, document, CONTEXT).checks[-1][2]
