@@ -44,7 +44,7 @@ def command(
         task = run_task(journal)
         seeds = [program.key for program in check_seeds(task)]
         chosen = confirmation.finalists(journal, seeds, finalists)
-        evidence = _evidence(journal, task, [key for key, _ in chosen])
+        evidence = _evidence(journal, [key for key, _ in chosen])
         found = confirmation.corrected(task, chosen, evidence)
         document = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
         if document not in journal.notes("confirmation")[-1:]:
@@ -52,16 +52,15 @@ def command(
         _print(journal, task, document, as_json)
 
 
-def _evidence(journal: Journal, task: Task, keys: list[str]) -> list[Evidence]:
+def _evidence(journal: Journal, keys: list[str]) -> list[Evidence]:
     """Evidence about each program: from the journal what was found before, the rest measured now and journaled."""
     from discovery.model import Evidence
 
     def keep(program: Program, found: Evidence) -> None:
-        journal.add_note("evidence", {"key": program.key, "task": task.version, "evidence": found.to_json()})
+        journal.add_note("evidence", {"key": program.key, "evidence": found.to_json()})
 
     def known() -> dict[str, Evidence]:
-        notes = [note for note in journal.notes("evidence") if note["task"] == task.version]
-        return {note["key"]: Evidence.from_json(note["evidence"]) for note in notes}
+        return {note["key"]: Evidence.from_json(note["evidence"]) for note in journal.notes("evidence")}
 
     before = known()
     missing = [journal.program(key) for key in keys if key not in before]

@@ -67,7 +67,9 @@ def command(
         _plan(loaded, resolved, as_json)
         return
     folder, code = _start(spec, loaded, resolved, out, display, "")
-    if control and code == 0:
+    if control and code != 0:
+        print("the control was not started; `--search best_of_n` with the same seed and limits is one", file=sys.stderr)
+    elif control:
         other = resolved.model_copy(update={"search": resolved.search.model_copy(update={"strategy": "best_of_n"})})
         _, code = _start(spec, loaded, other, out, display, folder.name + CONTROL)
     _report(folder, as_json)

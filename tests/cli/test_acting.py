@@ -12,49 +12,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import pytest
 
-from discovery.cli import main
-
-
-class Result(NamedTuple):
-    """How a command ended and what it said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-TOY = Path(__file__).parents[1] / "engine" / "toy"
+from .conftest import TOY, Result
 
 
 def discovery(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "discovery", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """The command in this process, for what needs no process of its own."""
-
-    def command(*arguments: str, cwd: Path) -> Result:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["discovery", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        return Result(code if isinstance(code, int) else 0, *capsys.readouterr())
-
-    return command
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder with the toy task, to work in."""
-    shutil.copytree(TOY, tmp_path / "toy", ignore=shutil.ignore_patterns("__pycache__", "*.log"))
-    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -78,28 +44,28 @@ def exported(finished: Path) -> Path:
     return finished / "exported" / "guess"
 
 
-def test_one_worker_and_two_give_the_same_programs(finished: Path, home: Path) -> None:
-    result = discovery("run", "./toy", "--max-proposals", "40", "--workers", "1", cwd=home)
+def test_one_worker_and_two_give_the_same_programs(finished: Path, home: Path, here: Callable[..., Result]) -> None:
+    result = here("run", "./toy", "--max-proposals", "40", "--workers", "1", cwd=home)
     assert result.returncode == 0, result.stderr
-    shown = [discovery("show", "@last", "--programs", "--json", cwd=folder) for folder in (finished, home)]
+    shown = [here("show", "@last", "--programs", "--json", cwd=folder) for folder in (finished, home)]
     assert all(show.returncode == 0 for show in shown), shown[0].stderr
     one, two = (json.loads(show.stdout)["programs"] for show in shown)
     assert one == two and len(one) > 20
 
 
-def test_confirm_export_verify(finished: Path) -> None:
-    first = discovery("confirm", "@last", "--json", cwd=finished)
+def test_confirm_export_verify(finished: Path, here: Callable[..., Result]) -> None:
+    first = here("confirm", "@last", "--json", cwd=finished)
     assert first.returncode == 0, first.stderr
     confirmation = json.loads(first.stdout)
     assert len(confirmation["finalists"]) == 3
     assert [entry["adjusted_p"] for entry in confirmation["finalists"]] == [0.003] * 3
-    again = discovery("confirm", "@last", "--json", cwd=finished)
+    again = here("confirm", "@last", "--json", cwd=finished)
     assert json.loads(again.stdout) == confirmation and "confirming" not in again.stderr
-    export = discovery("export", "@last", "--name", "guess", "--to", "out", cwd=finished)
+    export = here("export", "@last", "--name", "guess", "--to", "out", cwd=finished)
     assert export.returncode == 0 and export.stdout.strip() == "out/guess"
-    unnamed = discovery("verify", "out/guess", cwd=finished)
+    unnamed = here("verify", "out/guess", cwd=finished)
     assert unnamed.returncode == 2 and "--task" in unnamed.stderr
-    verify = discovery("verify", "out/guess", "--task", "./toy", cwd=finished)
+    verify = here("verify", "out/guess", "--task", "./toy", cwd=finished)
     assert verify.returncode == 0 and "the evidence holds" in verify.stdout
 
 
@@ -129,7 +95,7 @@ def test_a_tampered_bundle_does_not_verify(
     assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
 
 
-def test_verify_runs_nothing_that_the_bundle_names(exported: Path, tmp_path: Path) -> None:
+def test_verify_runs_nothing_that_the_bundle_names(exported: Path, tmp_path: Path, here: Callable[..., Result]) -> None:
     shutil.copytree(exported, tmp_path / "guess")
     evil = tmp_path / "guess" / "evil"
     evil.mkdir()
@@ -138,7 +104,7 @@ def test_verify_runs_nothing_that_the_bundle_names(exported: Path, tmp_path: Pat
     document = json.loads(evidence.read_text())
     document["run"]["task"] = str(evil)
     evidence.write_text(json.dumps(document))
-    result = discovery("verify", str(tmp_path / "guess"), cwd=tmp_path / "guess")
+    result = here("verify", str(tmp_path / "guess"), cwd=tmp_path / "guess")
     assert result.returncode == 2 and not (tmp_path / "ran").exists()
 
 
@@ -206,16 +172,16 @@ def test_a_broken_task_folder(tmp_path: Path, code: str, here: Callable[..., Res
     assert result.returncode == 2 and "task.py" in result.stderr and "Traceback" not in result.stderr
 
 
-def test_the_evaluators_own_failure_stops_the_run_and_is_no_score(home: Path) -> None:
+def test_the_evaluators_own_failure_stops_the_run_and_is_no_score(home: Path, here: Callable[..., Result]) -> None:
     file = home / "toy" / "task.py"
     file.write_text(
         file.read_text()
         .replace("value = value_of(program)\n        if value %", "raise OSError('no data')\n        if value %")
         .replace("if value % 13", "if program.id % 13")
     )
-    result = discovery("run", "./toy", "--max-proposals", "9", cwd=home)
+    result = here("run", "./toy", "--max-proposals", "9", cwd=home)
     assert result.returncode == 1 and "no data" in result.stderr and "resume" in result.stderr
-    shown = json.loads(discovery("show", "@last", "--json", cwd=home).stdout)
+    shown = json.loads(here("show", "@last", "--json", cwd=home).stdout)
     assert shown["verdicts"] == 0 or shown["best"] is None
 
 
@@ -270,20 +236,20 @@ def test_two_controllers_on_one_run(home: Path) -> None:
     assert result.returncode == 1 and str(process.pid) in result.stderr and "Traceback" not in result.stderr
 
 
-def test_another_task_version_is_not_resumed(home: Path) -> None:
-    assert discovery("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+def test_another_task_version_is_not_resumed(home: Path, here: Callable[..., Result]) -> None:
+    assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
     file = home / "toy" / "task.py"
     file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
-    result = discovery("resume", "@last", "--max-proposals", "8", cwd=home)
+    result = here("resume", "@last", "--max-proposals", "8", cwd=home)
     assert result.returncode == 2 and "has changed" in result.stderr
 
 
 @pytest.mark.parametrize("verb", ["confirm", "export"])
-def test_a_changed_task_says_nothing_of_an_older_run(home: Path, verb: str) -> None:
-    assert discovery("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+def test_a_changed_task_says_nothing_of_an_older_run(home: Path, verb: str, here: Callable[..., Result]) -> None:
+    assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
     file = home / "toy" / "task.py"
     file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
-    result = discovery(verb, "@last", cwd=home)
+    result = here(verb, "@last", cwd=home)
     assert result.returncode == 2 and "has changed" in result.stderr
 
 
@@ -301,26 +267,26 @@ def test_a_bundle_that_cannot_be_written_is_one_clear_line(finished: Path) -> No
     assert result.returncode == 5 and "file/" in result.stderr and "Traceback" not in result.stderr
 
 
-def test_an_exported_seed_is_called_one(home: Path) -> None:
-    assert discovery("run", "./toy", "--max-proposals", "1", cwd=home).returncode == 0
-    assert "seed program" in discovery("export", "@last", cwd=home).stderr
+def test_an_exported_seed_is_called_one(home: Path, here: Callable[..., Result]) -> None:
+    assert here("run", "./toy", "--max-proposals", "1", cwd=home).returncode == 0
+    assert "seed program" in here("export", "@last", cwd=home).stderr
 
 
-def test_hints_find_the_run_again(home: Path) -> None:
-    assert discovery("run", "./toy", "--max-proposals", "1", "--out", "else where", cwd=home).returncode == 0
+def test_hints_find_the_run_again(home: Path, here: Callable[..., Result]) -> None:
+    assert here("run", "./toy", "--max-proposals", "1", "--out", "else where", cwd=home).returncode == 0
     run = next((home / "else where").iterdir()).rename(home / "else where" / "mine")
-    assert "mine" in discovery("list", "--out", "else where", cwd=home).stdout
-    shown = discovery("show", "mine", "--out", "else where", cwd=home).stdout
+    assert "mine" in here("list", "--out", "else where", cwd=home).stdout
+    shown = here("show", "mine", "--out", "else where", cwd=home).stdout
     assert f"discovery confirm {shlex.quote(str(run.relative_to(home)))}" in " ".join(shown.split())
 
 
-def test_the_control_runs_beside(home: Path) -> None:
-    result = discovery("run", "./toy", "--max-proposals", "12", "--control", cwd=home)
+def test_the_control_runs_beside(home: Path, here: Callable[..., Result]) -> None:
+    result = here("run", "./toy", "--max-proposals", "12", "--control", cwd=home)
     assert result.returncode == 0, result.stderr
     run = home / result.stdout.strip()
     assert run.is_dir() and run.with_name(f"{run.name}-control").is_dir()
-    assert json.loads(discovery("show", "@last", "--json", cwd=home).stdout)["name"] == run.name
-    parents = json.loads(discovery("show", f"{run.name}-control", "--programs", "--json", cwd=home).stdout)["programs"]
+    assert json.loads(here("show", "@last", "--json", cwd=home).stdout)["name"] == run.name
+    parents = json.loads(here("show", f"{run.name}-control", "--programs", "--json", cwd=home).stdout)["programs"]
     seeds = {program["key"] for program in parents if not program["parents"]}
     assert {parent for program in parents for parent in program["parents"]} <= seeds
 
@@ -330,7 +296,7 @@ def test_dry_run_starts_nothing(home: Path, here: Callable[..., Result]) -> None
     assert result.returncode == 0 and "evolution" in result.stdout and not (home / "runs").exists()
 
 
-def test_max_time_ends_the_run(home: Path) -> None:
-    result = discovery("run", "./toy", "--max-proposals", "100000", "--max-time", "1s", cwd=home)
+def test_max_time_ends_the_run(home: Path, here: Callable[..., Result]) -> None:
+    result = here("run", "./toy", "--max-proposals", "100000", "--max-time", "1s", cwd=home)
     assert result.returncode == 0, result.stderr
-    assert 0 < json.loads(discovery("show", "@last", "--json", cwd=home).stdout)["proposals"] < 100_000
+    assert 0 < json.loads(here("show", "@last", "--json", cwd=home).stdout)["proposals"] < 100_000
