@@ -61,9 +61,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[str, float]]:
-    """Keys and search scores of the `count` best programs that are no seeds, best first."""
+    """Keys and search scores of the `count` best programs that are no seeds, best first; then of every other program
+    that was measured before in this run: who tries five and then reports the best one alone has still tried five."""
     best = [(key, verdict.score) for key, verdict in journal.best(count + len(seeds)) if key not in seeds]
-    return [(key, score) for key, score in best if score is not None][:count]
+    chosen = {key: score for key, score in best[:count] if score is not None}
+    for note in journal.notes("evidence"):
+        verdict = journal.program_row(note["key"]).verdict
+        if verdict is not None and verdict.score is not None:
+            chosen.setdefault(note["key"], verdict.score)
+    return list(chosen.items())
 
 
 async def measure(
