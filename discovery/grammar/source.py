@@ -116,7 +116,9 @@ def parse_source(text: str) -> Source:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise Rejected(f"expected a program of at most {MAX_BYTES} bytes; got a longer text")
     if (found := _FORBIDDEN.search(text)) is not None:
-        noun = "a NUL character" if found.group() == "\0" else "half a surrogate pair"
+        nouns = {"\0": "a NUL character"}
+        # Half a surrogate pair is how a byte that is no UTF-8 arrives, and nothing that a text should hold.
+        noun = nouns.get(found.group(), "something that is no UTF-8")
         raise Rejected(f"expected plain text; got {noun}", *_place(text, found.start()))
     _check_brackets(text)
     try:

@@ -44,6 +44,22 @@ _INFIX: dict[type[ast.operator], str] = {ast.Add: "add", ast.Sub: "sub", ast.Mul
 _CALLABLE = tuple(name for name, primitive in PRIMITIVES.items() if primitive.group != "initial")
 _INITIAL = tuple(name for name, primitive in PRIMITIVES.items() if primitive.group == "initial")
 
+#: What to write instead of Python that is not of the language.
+_STATEMENTS: dict[type[ast.AST], str] = {
+    ast.Import: "no imports: the operations are there by name",
+    ast.ImportFrom: "no imports: the operations are there by name",
+    ast.AugAssign: "write `x = x + y`, not `x += y`",
+    ast.AnnAssign: "leave out the annotation",
+    ast.Assign: "assign to one name at a time",
+    ast.For: "no loops: write the operations one after another",
+    ast.While: "no loops: write the operations one after another",
+    ast.FunctionDef: "no functions of your own: write their operations where they are needed",
+}
+_EXPRESSIONS: dict[type[ast.AST], str] = {
+    ast.Attribute: "no attributes or methods: write sign(g), not g.sign()",
+    ast.Lambda: "no functions of your own: write their operations where they are needed",
+}
+
 #: What `init` gives a state: operation and constant, or only the number.
 _Start = tuple[str | None, Const | None]
 
@@ -73,6 +89,14 @@ def is_name(text: str) -> bool:
     return text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
 
 
+def _instead(node: ast.AST, known: Mapping[type[ast.AST], str]) -> str:
+    """`; ` and what to write instead of `node`, or ""."""
+    if isinstance(node, ast.Call):
+        named = "arguments are given by position: ema(x, y, 0.9), not ema(x, y, beta=0.9)"
+        return f"; {named}" if isinstance(node.func, ast.Name) else _instead(node.func, known)
+    return f"; {known[type(node)]}" if type(node) in known else ""
+
+
 class _Module:
     """The top level of a rule: `HYPER` and the two functions."""
 
@@ -89,7 +113,8 @@ class _Module:
                 case ast.FunctionDef(name="init" | "update") if node.name not in self.functions:
                     self._function(node)
                 case _:
-                    raise self.rejected(node, "expected a docstring, then `HYPER = {...}`, `def init`, `def update`")
+                    message = "expected a docstring, then `HYPER = {...}`, `def init`, `def update`"
+                    raise self.rejected(node, message + _instead(node, _STATEMENTS))
         for name, parameters in _PARAMETERS.items():
             if name not in self.functions:
                 raise Rejected(f"expected a function `def {name}({', '.join(parameters)}):`; there is none")
@@ -156,7 +181,7 @@ class _Path:
                     message = (
                         'expected `name = expression`, `if kind == "matrix":` or `return`; nothing else is allowed'
                     )
-                    raise self.module.rejected(node, message)
+                    raise self.module.rejected(node, message + _instead(node, _STATEMENTS))
         return None
 
     def assign(self, target: ast.Name, name: str, value: ast.expr) -> None:
@@ -307,9 +332,8 @@ class _Update(_Path):
                 return self._emit(node, op, arguments, name)
             case ast.Compare():
                 raise self.module.rejected(node, "values are compared by where_gt(a, b, x, y): x where a > b, else y")
-        raise self.module.rejected(
-            node, 'expected numbers, names, s["state"], + - * / **, unary - and calls of the operations'
-        )
+        message = 'expected numbers, names, s["state"], + - * / **, unary - and calls of the operations'
+        raise self.module.rejected(node, message + _instead(node, _EXPRESSIONS))
 
     def _name(self, node: ast.Name, used: str) -> Arg:
         if used in self.values:

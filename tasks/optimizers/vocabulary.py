@@ -32,7 +32,7 @@ __all__ = [
     "Primitive",
 ]
 
-TENSOR, SCALAR, TRANSPOSED, LEFT, RIGHT = "tensor", "scalar", "transposed", "left", "right"
+TENSOR, SCALAR, TRANSPOSED, LEFT, RIGHT = "tensor", "scalar", "transposed", "rows-by-rows", "cols-by-cols"
 RATE, ITERATIONS, PERIOD = "rate", "iterations", "period"
 SHAPE, INITIAL = "shape", "initial"
 

@@ -118,7 +118,15 @@ def test_refuses_with_place_and_reason(name: str) -> None:
         (rule("return " + "-" * 400 + 'g, {"m": g}'), "nested at most"),
         (rule("return g * 1" + "0" * 400 + ', {"m": g}'), "at most 30 digits"),
         (ZOO["lion"] + "\0", "NUL"),
-        (ZOO["lion"] + "\ud800", "surrogate"),
+        (ZOO["lion"] + "\ud800", "UTF-8"),
+        ("import torch\n" + ZOO["lion"], "no imports"),
+        (rule('m = s["m"]\nm *= 0.9\nreturn m, {"m": m}'), "not `x += y`"),
+        (rule('m: tensor = g\nreturn m, {"m": m}'), "leave out the annotation"),
+        (rule('a, b = g, w\nreturn a, {"m": b}'), "one name at a time"),
+        (rule('for i in s:\n    u = g\nreturn u, {"m": g}'), "no loops"),
+        (rule('return g.sign(), {"m": g}'), "not g.sign()"),
+        (rule('return (lambda x: x)(g), {"m": g}'), "no functions of your own"),
+        (rule('return ema(s["m"], g, beta=0.9), {"m": g}'), "given by position"),
     ],
 )
 def test_refuses_other_texts(source: str, fragment: str) -> None:
