@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from discovery.model import JSON, Program
+from discovery.model import JSON, Evidence, Program
+from discovery.randomness import derive
 from discovery.task import Verification
-from discovery.tasks.python.confirmation import compare
+from discovery.tasks.python.confirmation import compare, confirm
 from discovery.tasks.python.signflip import p_value
 
 if TYPE_CHECKING:
@@ -34,9 +36,11 @@ def verify(task: PythonTask, files: Mapping[str, str], provenance: Mapping[str, 
     checks += [_score(task, program, provenance, ctx)]
     confirmation = provenance.get("confirmation")
     if confirmation is not None:
-        checks += [_repeated(task, program, confirmation, ctx)]
+        seed = derive(provenance["run"]["config"]["seed"], "confirm")
+        evidence = confirm(task, program, replace(ctx, seed=seed))
+        checks += [_repeated(confirmation["evidence"], evidence.to_json())]
         if confirmation["confirmed"]:
-            checks += [_again(task, program, confirmation, ctx)]
+            checks += [_again(task, program, evidence, ctx)]
     return Verification(all(holds for _, holds, _ in checks), tuple(checks))
 
 
@@ -63,53 +67,55 @@ def _score(task: PythonTask, program: Program, provenance: Mapping[str, JSON], c
         cases = task.generate("search", provenance["run"]["config"]["seed"], verdict["stage"], verdict["replicate"])
         scores = [task.run(program, case, ctx).score for case in cases]
         mean = math.fsum(scores) / len(scores)
-        return "search score", _close(mean, verdict["score"]), f"{mean:.10g}, recorded {verdict['score']:.10g}"
+        found = {"score": mean, "cases": {case.name: score for case, score in zip(cases, scores, strict=True)}}
+        same = _same({name: verdict[name] for name in found}, found)
+        confirmed = provenance.get("confirmation") or {}
+        same = same and _same(confirmed.get("search_score", mean), mean)
+        return (
+            "search score",
+            same,
+            f"{mean:.10g}, recorded {verdict['score']:.10g}" + ("" if same else ": not the same"),
+        )
     return "search score", False, "none was recorded"
 
 
-def _repeated(task: PythonTask, program: Program, confirmation: Mapping[str, JSON], ctx: Context) -> Check:
-    data = confirmation["evidence"]["data"]
-    baseline = _baseline(task, data)
-    if baseline is None:
-        return "confirmation repeated", False, f"the seed program {data['baseline']!r} is not what it was"
-    total = 0
-    for kind, stream in (("fresh", "confirm"), ("held-out", "held-out")):
-        recorded = data["pairs"].get(kind)
-        if recorded is None:
-            continue
-        found = compare(task, program, baseline, stream, data["seed"], ctx)
-        pairs = [] if found is None else found.pairs
-        total += len(pairs)
-        if len(pairs) != len(recorded) or not all(
-            _close(*values)
-            for pair, record in zip(pairs, recorded, strict=True)
-            for values in zip(pair, record, strict=True)
-        ):
-            return "confirmation repeated", False, f"the {kind} cases gave other scores than recorded"
-    return "confirmation repeated", True, f"{total} paired scores as recorded"
+def _repeated(recorded: JSON, found: Mapping[str, JSON]) -> Check:
+    """Everything that the record says of the confirmation: its numbers, its tests and its claim in words."""
+    if not isinstance(recorded, Mapping):
+        return "confirmation repeated", False, "the recorded evidence is not an object"
+    others = [name for name in sorted(recorded.keys() | found.keys()) if not _same(recorded.get(name), found.get(name))]
+    if others:
+        return "confirmation repeated", False, f"the run's seeds give another {', '.join(others)} than recorded"
+    total = sum(len(pairs) for pairs in found["data"]["pairs"].values())
+    return "confirmation repeated", True, f"{total} paired scores, and all that follows from them, as recorded"
 
 
-def _again(task: PythonTask, program: Program, confirmation: Mapping[str, JSON], ctx: Context) -> Check:
-    """The claim, on rounds drawn from a seed of this verification."""
-    evidence = confirmation["evidence"]
-    baseline = _baseline(task, evidence["data"])
-    found = None if baseline is None else compare(task, program, baseline, "confirm", ctx.seed, ctx)
+def _again(task: PythonTask, program: Program, evidence: Evidence, ctx: Context) -> Check:
+    """The claim, on rounds drawn from a seed of this verification; `evidence` is what was found just now, not read."""
+    name = evidence.data["baseline"]
+    baseline = next(task.language.check(seed.source) for seed in task.seeds() if seed.name == name)
+    found = compare(task, program, baseline, "confirm", ctx.seed, ctx)
     if found is None:
         return "claim on new cases", False, "could not be tried"
-    fixed = evidence["p_value"] is None
+    fixed = evidence.p_value is None
     p = p_value(found.differences)
     holds = found.effect > 0 and not found.failures and (fixed or p <= task.alpha)
-    detail = f"better by {found.effect:.4g} than {evidence['data']['baseline']} on {found.distinct} sets of cases"
+    detail = f"better by {found.effect:.4g} than {name} on {found.distinct} sets of cases"
     return "claim on new cases", holds, detail + ("" if fixed else f", p = {p:.2g}")
 
 
-def _baseline(task: PythonTask, data: Mapping[str, JSON]) -> Program | None:
-    for seed in task.seeds():
-        program = task.language.check(seed.source)
-        if seed.name == data["baseline"] and program.key == data["baseline_key"]:
-            return program
-    return None
-
-
-def _close(found: float, recorded: float) -> bool:
-    return math.isclose(found, recorded, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+def _same(recorded: JSON, found: JSON) -> bool:
+    """Whether two pieces of plain data are equal, numbers up to rounding."""
+    if isinstance(found, Mapping):
+        return (
+            isinstance(recorded, Mapping)
+            and recorded.keys() == found.keys()
+            and all(_same(recorded[name], value) for name, value in found.items())
+        )
+    if isinstance(found, (list, tuple)):
+        return isinstance(recorded, (list, tuple)) and len(recorded) == len(found) and all(map(_same, recorded, found))
+    if isinstance(found, float):
+        return isinstance(recorded, (int, float)) and math.isclose(
+            recorded, found, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE
+        )
+    return type(recorded) is type(found) and bool(recorded == found)

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from discovery.model import content_key
+from discovery.randomness import derive
 from discovery.task import Context
 from discovery.tasks.python import PythonTask
 
 SEED = 7
+CONFIRM_SEED = derive(SEED, "confirm")
 
 
 def provenance(task: PythonTask, source: str, context: Context, confirmed: bool = True) -> dict[str, Any]:
     """As the engine writes it."""
     program = task.language.check(source)
     verdict = task.evaluate(program, task.stages[0], 0, Context(context.slot, SEED, context.limits))
-    evidence = task.confirm(program, context).to_json()
+    evidence = task.confirm(program, Context(context.slot, CONFIRM_SEED, context.limits)).to_json()
     return {
         "name": "largest_one",
         "run": {"name": "a-run", "config": {"seed": SEED}, "versions": {"task": task.version}},
@@ -117,6 +119,40 @@ def test_each_forgery_is_found(largest: PythonTask, record: dict[str, Any], cont
     assert not checks(largest, record, files, context)["module"]
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("effect",), 9.0),
+        (("p_value",), 1e-9),
+        (("p_value",), None),
+        (("interval",), [8.0, 9.0]),
+        (("claim",), "Optimal."),
+        (("cases", "fresh", "effect"), 9.0),
+        (("cases",), {}),
+        (("data", "pairs"), {}),
+        (("data", "seed"), 3),
+        (("data", "failures"), ["none"]),
+        (("more",), 1),
+    ],
+)
+def test_nothing_of_the_recorded_evidence_is_believed(
+    largest: PythonTask, record: dict[str, Any], context: Context, path: tuple[str, ...], value: Any
+) -> None:
+    forgery = forged(record, "confirmation", "evidence", *path, value=value)
+    found = checks(largest, forgery, bundle(largest, forgery), context)
+    assert [name for name, holds in found.items() if not holds] == ["confirmation repeated"]
+
+
+def test_evidence_from_chosen_seeds_does_not_verify(
+    largest: PythonTask, record: dict[str, Any], context: Context
+) -> None:
+    """The cases of a confirmation follow from the run: whoever tries seeds until one pleases, is found out."""
+    program = largest.language.check(record["program"]["source"])
+    chosen = largest.confirm(program, Context(context.slot, CONFIRM_SEED + 1, context.limits)).to_json()
+    forgery = forged(record, "confirmation", "evidence", value=chosen)
+    assert not checks(largest, forgery, bundle(largest, forgery), context)["confirmation repeated"]
+
+
 def test_a_lucky_program_does_not_carry_its_claim_to_new_cases(
     largest: PythonTask, record: dict[str, Any], context: Context, problem: Any
 ) -> None:
@@ -124,7 +160,7 @@ def test_a_lucky_program_does_not_carry_its_claim_to_new_cases(
     known = {}
     for kind in ("confirm", "held-out"):
         for index in range(largest.rounds):
-            for case in largest.generate(kind, context.seed, index):
+            for case in largest.generate(kind, CONFIRM_SEED, index):
                 known[content_key(str(case.inputs["numbers"]))[:16]] = case.hidden["largest"]
     for case in largest.generate("search", SEED, "cases", 0):
         known[content_key(str(case.inputs["numbers"]))[:16]] = case.hidden["largest"]
