@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from discovery.cli._drive import sandbox_report
+
 from .conftest import Result
 
 Command = Callable[..., Result]
@@ -94,6 +96,18 @@ def test_a_second_signal_stops_now_and_resume_judges_what_was_in_flight(home: Pa
     assert shown["proposals"] == shown["judged"] == 6 and shown["state"] == "finished"
 
 
+def test_busy_evaluators_die_with_a_killed_controller(home: Path, here: Command) -> None:
+    _edit(
+        home, "        value = value_of(program)\n        if", f"        {_MARK}\n        time.sleep(3600)\n        if"
+    )
+    with _running(home, "run", "./toy", "--max-proposals", "6") as process:
+        _wait_for(home, "toy/pid-*")
+        process.kill()
+        process.communicate()
+    _edit(home, "time.sleep(3600)", "value = value_of(program)")
+    assert here("resume", "@last", cwd=home).returncode == 0
+
+
 def test_limits_given_to_resume_stay_in_force(home: Path, here: Command) -> None:
     assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
     _edit(home, "value = value_of(program)\n        if", "raise OSError('broken off')\n        if")
@@ -148,3 +162,37 @@ def test_a_candidates_message_cannot_steer_the_terminal(home: Path, here: Comman
     (home / "program.py").write_text("value = 26\n")
     result = here("check", "./toy", "program.py", cwd=home)
     assert result.returncode == 0 and "\\x1b[2J\\udc80" in result.stdout and "\x1b" not in result.stdout
+
+
+def test_without_a_sandbox_nothing_runs(home: Path) -> None:
+    command = [sys.executable, "-m", "discovery", "run", "./toy"]
+    result = subprocess.run(command, cwd=home, env={"PATH": str(home)}, capture_output=True, text=True)
+    assert result.returncode == 5 and "bubblewrap is not installed" in result.stderr
+    assert not (home / "runs").exists() and not (home / "toy" / "evaluations.log").exists()
+
+
+def test_a_run_is_not_resumed_in_a_weaker_sandbox(home: Path, here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+    report = sandbox_report("auto")
+    weaker = {**report["capabilities"]["pids"], "level": "best_effort"}
+    capabilities = {**report["capabilities"], "pids": weaker}
+    monkeypatch.setattr("discovery.cli._drive.sandbox_report", lambda _: {**report, "capabilities": capabilities})
+    result = here("resume", "@last", "--max-proposals", "6", cwd=home)
+    assert result.returncode == 2 and "is weaker" in result.stderr and "pids" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "optimizers", "--dry-run"], ["run", "./toy", "--max-proposals", "4"], ["show", "--help"]],
+    ids=" ".join,
+)
+def test_the_controller_imports_nothing_heavy(home: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys; from discovery.cli import main\n"
+        "try: main()\n"
+        "finally: print(*{'torch', 'numpy', 'openai', 'litellm', 'langgraph', 'matplotlib'} & set(sys.modules), 'end')"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    result = subprocess.run(command, cwd=home, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "end"

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from discovery.config import RunConfig
 from discovery.errors import TaskError
 from discovery.events import Improved, Judged, RunStarted, RunStopped
-from discovery.loop import check_seeds
+from discovery.loop import active_seconds, check_seeds
 from discovery.model import Program, content_key
 from discovery.store import Journal
 from discovery.task import load_task
@@ -100,6 +102,36 @@ def test_arrival_sees_what_is_committed_and_records_it(tmp_path: Path, toy: Path
                 assert first < 2 or position_of[first] <= row.proposal.seen
 
 
+def test_under_arrival_no_straggler_holds_anybody_up(tmp_path: Path, toy: Path) -> None:
+    config = CONFIG.model_copy(update={"visibility": "arrival"})
+    slow = load_task(str(toy)).language.check("value = 1").key
+    with new_journal(tmp_path / "run", str(toy), config) as journal:
+        drive(journal, str(toy), config, lambda program: 5000 if program.key == slow else 0)
+        position_of = {outcome.index: outcome.position for outcome in journal.outcomes()}
+        assert journal.proposal(0).key == slow and position_of[0] > 50
+
+
+def test_a_verdict_that_the_clock_decided_is_flagged(tmp_path: Path, toy: Path) -> None:
+    file = toy / "task.py"
+    file.write_text(file.read_text().replace('Verdict("error"', 'Verdict("timeout", clock_limited=True'))
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        drive(journal, str(toy), CONFIG)
+        limited = {outcome.key for outcome in journal.outcomes() if outcome.verdict.clock_limited}
+        flagged = {event["key"] for event in journal.events() if "wall-clock" in event.get("message", "")}
+        assert limited == flagged and limited
+
+
+def test_time_is_the_sum_over_controllers_also_of_killed_ones() -> None:
+    def second(number: int) -> str:
+        return f"2026-01-02T00:00:{number:02d}.000+00:00"
+
+    marks = {"RunStarted": (0, 20, 40), "RunStopped": (10, 45), "Improved": (8, 24)}
+    events = [{"event": kind, "time": second(number)} for kind, numbers in marks.items() for number in numbers]
+    proposals = [SimpleNamespace(created=second(number)) for number in (1, 9, 21, 26, 41)]
+    journal = SimpleNamespace(events=lambda: iter(events), proposals=lambda: iter(proposals))
+    assert active_seconds(cast(Journal, journal)) == 10 + 6 + 5
+
+
 def test_a_repeat_is_answered_from_the_journal(tmp_path: Path, toy: Path) -> None:
     config = RunConfig(seed=0, max_proposals=300, window=2)
     with new_journal(tmp_path / "run", str(toy), config) as journal:
@@ -137,7 +169,6 @@ def test_events_tell_the_run(tmp_path: Path, toy: Path) -> None:
 
 def test_an_observer_that_raises_is_left_out(tmp_path: Path, toy: Path) -> None:
     import asyncio
-    from typing import cast
 
     from discovery.evaluate import Pool
     from discovery.loop import Loop
