@@ -116,7 +116,10 @@ def _header(name: str, provenance: Mapping[str, JSON]) -> str:
     if entry is None:
         lines.append("Not confirmed: nothing is claimed for it. `discovery confirm` measures it on fresh seeds.")
     else:
-        lines.append(("Confirmed. " if entry["confirmed"] else "Not confirmed. ") + str(entry["evidence"]["claim"]))
+        word = "Confirmed." if entry["confirmed"] else "Not confirmed."
+        if entry["evidence"]["confirmed"] and not entry["confirmed"]:
+            word = "Not confirmed: the correction over finalists takes back what its own test says."
+        lines.append(f"{word} {entry['evidence']['claim']}")
         if entry["adjusted_p"] is not None:
             lines.append(f"p after Holm's correction over {entry['finalists']} finalists: {entry['adjusted_p']:.2g}.")
     return "\n".join(lines)

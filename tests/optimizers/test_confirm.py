@@ -21,6 +21,7 @@ from discovery.tasks.optimizers.sweep import Trainer
 
 #: One search task and one held-out task: the two cheapest.
 TWO = (proxy("softmax"), proxy("factors"))
+ALL = SEARCH + HELD_OUT
 
 
 def trainer(name: str) -> Trainer:
@@ -36,7 +37,8 @@ def nesterov() -> Evidence:
 def test_a_better_rule_is_confirmed(nesterov: Evidence) -> None:
     assert nesterov.confirmed and nesterov.data["level"] == "held-out"
     assert nesterov.p_value is not None and nesterov.p_value < 0.01 and nesterov.effect > 0.1
-    assert "generalises" in nesterov.claim
+    assert "over the search tasks and over the held-out tasks" in nesterov.claim
+    assert "By task: better on softmax, factors." in nesterov.claim
 
 
 def test_the_raw_values_give_the_evidence_again(nesterov: Evidence) -> None:
@@ -94,18 +96,19 @@ class TestClaims:
     """The rule from paired differences to a claim, on made-up losses."""
 
     def conclude(self, search: list[float], held_out: list[float], monkeypatch: pytest.MonkeyPatch) -> Evidence:
+        gains = {task.name: held_out if task.held_out else search for task in ALL}
+        return self.concluded(gains, monkeypatch)
+
+    def concluded(self, gains: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch) -> Evidence:
         monkeypatch.setattr(confirmation, "speedup", lambda task, loss: -loss)
         best, grid = (0.1, 0.0), ((0.1, 0.0, 0.0),)
         zero = Arm(best, grid, (0.0,) * 12, "")
-        arms = {
-            task.name: (Arm(best, grid, tuple(-x for x in (held_out if task.held_out else search)), ""), zero)
-            for task in SEARCH + HELD_OUT
-        }
-        return conclude(arms, SEARCH + HELD_OUT, (1, 1), {})
+        arms = {name: (Arm(best, grid, tuple(-gain for gain in found), ""), zero) for name, found in gains.items()}
+        return conclude(arms, ALL, (1, 1), {})
 
     def test_better_on_both(self, monkeypatch: pytest.MonkeyPatch) -> None:
         evidence = self.conclude([0.1] * 12, [0.1] * 12, monkeypatch)
-        assert evidence.confirmed and "generalises" in evidence.claim
+        assert evidence.confirmed and "and over the held-out tasks" in evidence.claim
         assert evidence.p_value == 2**-12
 
     def test_better_on_the_search_tasks_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +119,14 @@ class TestClaims:
     def test_better_on_the_held_out_tasks_only_claims_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         evidence = self.conclude([-0.1] * 12, [0.1] * 12, monkeypatch)
         assert not evidence.confirmed and evidence.claim.startswith("Not better")
+
+    def test_a_mean_does_not_hide_the_tasks_that_lose(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        losing = {"softmax": -0.1, "noisy-digits": 0.0}
+        gains = {task.name: [losing.get(task.name, 0.3)] * 11 + [losing.get(task.name, 0.3) + 0.001] for task in ALL}
+        evidence = self.concluded(gains, monkeypatch)
+        assert evidence.confirmed
+        want = "By task: better on digits, autoencoder, factors; worse on softmax; undecided on noisy-digits."
+        assert evidence.claim.endswith(want)
 
     def test_a_gain_that_chance_explains_is_a_null_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
         evidence = self.conclude([0.5, -0.3] * 6, [0.5, -0.3] * 6, monkeypatch)
