@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,18 @@ def mismatch(recorded: JSON, expected: JSON, path: str = "") -> str:
         parts = [
             (ours, theirs, f"{path}[{i}]") for i, (ours, theirs) in enumerate(zip(recorded, expected, strict=True))
         ]
+    elif isinstance(expected, str) and isinstance(recorded, str) and recorded != expected:
+        same = (ours == theirs for ours, theirs in zip(recorded, expected, strict=False))
+        start = len(list(takewhile(bool, same)))
+        return f"{path} is recorded as {_from(recorded, start)}, found {_from(expected, start)}"
     else:
         return "" if _same(recorded, expected) else f"{path} is recorded as {recorded!r:.120}, found {expected!r:.120}"
     return next((told for part in parts if (told := mismatch(*part))), "")
+
+
+def _from(text: str, start: int) -> str:
+    """`text` from shortly before `start`, quoted."""
+    return ("..." if start > 20 else "") + repr(text[max(0, start - 20) : start + 80])
 
 
 def _same(recorded: JSON, expected: JSON) -> bool:

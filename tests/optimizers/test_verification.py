@@ -155,6 +155,12 @@ class TestTampering:
             return  # no export writes a module for such a record
         assert not result.holds
 
+    def test_the_difference_is_shown(self, better: dict[str, Any]) -> None:
+        forged = copy.deepcopy(better)
+        claim = forged["confirmation"]["evidence"]["claim"]
+        forged["confirmation"]["evidence"]["claim"] = claim.replace("12 fresh seeds", "99 fresh seeds")
+        assert "99 fresh seeds" in failing(verified("nadamw", forged))["statistics"]
+
     def test_another_run_s_seeds_do_not_do(self, better: dict[str, Any]) -> None:
         document, _ = bundle("nadamw", better["search"], better["confirmation"])
         document["run"]["config"]["seed"] = RUN_SEED + 1
