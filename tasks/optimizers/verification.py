@@ -165,6 +165,8 @@ def _training(source: str, text: str, ctx: Context) -> Check:
 def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
     judge, seed = Judge(ctx.slot), int(provenance["run"]["config"]["seed"])
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
+    if len({verdict["stage"] for verdict in verdicts}) < len(verdicts):
+        return "search", False, "a stage is recorded twice"
     told = []
     for recorded in verdicts:
         stage = recorded["stage"]

@@ -171,6 +171,10 @@ class TestTampering:
     def test_a_verdict_that_is_left_out_is_missed(self, better: dict[str, Any]) -> None:
         assert "finalist" in failing(verified("nadamw", {**better, "search": better["search"][:2]}))
 
+    def test_a_stage_counts_once(self, better: dict[str, Any]) -> None:
+        forged = {**better, "search": [*better["search"], better["search"][-1]]}
+        assert "twice" in failing(verified("nadamw", forged))["search"]
+
     def test_a_clock_is_no_excuse_for_a_score(self, better: dict[str, Any]) -> None:
         forged = copy.deepcopy(better)
         forged["search"][-1] |= {"clock_limited": True, "score": 1.0}
