@@ -141,7 +141,9 @@ def _refuse_unknown(tree: Mapping[str, JSON], where: str) -> None:
     for key, value in tree.items():
         inner = [f"{key}.{name}" for name in value] if isinstance(value, dict) else []
         for dotted in inner or [key]:
-            if dotted in known and (dotted != "search" or isinstance(value, dict)):
+            if dotted == "search" and not isinstance(value, dict):
+                raise ConfigError(f"{where}: 'search' is a section, not a value; got {value!r}", hint=_sections())
+            if dotted in known:
                 continue
             section = dotted.rpartition(".")[0]
             near = difflib.get_close_matches(dotted, known, 1)
@@ -150,3 +152,7 @@ def _refuse_unknown(tree: Mapping[str, JSON], where: str) -> None:
                 f"{where}: unknown key {dotted!r}" + (f"; did you mean {suggestion!r}?" if near else ""),
                 hint="" if near else "known keys: " + ", ".join(known),
             )
+
+
+def _sections() -> str:
+    return "its keys: " + ", ".join(f"search.{name}" for name in SearchConfig.model_fields)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from discovery.errors import NotFound
 from discovery.evaluate.pool import Pool
-from discovery.model import JSON, Evidence, Program
+from discovery.model import JSON, Evidence, Program, Verdict
 from discovery.randomness import derive
 from discovery.store import Journal
 from discovery.task import Task
 
 __all__ = ["Finalist", "confirmed_of", "corrected", "finalists", "holm", "measure"]
+
+#: How many of the best programs are looked at for finalists that differ.
+_CONSIDERED = 500
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[str, float]]:
-    """Keys and search scores of the `count` best programs that are no seeds, best first; then of every other program
-    that was measured before in this run: who tries five and then reports the best one alone has still tried five."""
-    best = [(key, verdict.score) for key, verdict in journal.best(count + len(seeds)) if key not in seeds]
-    chosen = {key: score for key, score in best[:count] if score is not None}
+    """Keys and search scores of the `count` best programs, best first, that behave unlike the seeds and unlike each
+    other: a second copy would only cost time, and significance by the correction. Then of every other program that was
+    measured before in this run: who tries five and then reports the best one alone has still tried five."""
+    seen = {_behaviour(verdict) for verdict in (_final(journal, key) for key in seeds) if verdict is not None}
+    chosen: dict[str, float] = {}
+    for key, verdict in journal.best(_CONSIDERED):
+        if len(chosen) == count:
+            break
+        behaviour = _behaviour(verdict)
+        if key not in seeds and behaviour not in seen and verdict.score is not None:
+            chosen[key] = verdict.score
+        seen.add(behaviour)
     for note in journal.notes("evidence"):
-        verdict = journal.program_row(note["key"]).verdict
-        if verdict is not None and verdict.score is not None:
-            chosen.setdefault(note["key"], verdict.score)
+        measured = _final(journal, note["key"])
+        if measured is not None and measured.score is not None:
+            chosen.setdefault(note["key"], measured.score)
     return list(chosen.items())
+
+
+def _final(journal: Journal, key: str) -> Verdict | None:
+    try:
+        return journal.program_row(key).verdict
+    except NotFound:
+        return None
+
+
+def _behaviour(verdict: Verdict) -> object:
+    """What tells programs apart by what they do: the family's fingerprint, else the scores of all cases."""
+    fingerprint = verdict.evidence.get("fingerprint")
+    return fingerprint if fingerprint is not None else (verdict.score, tuple(sorted(verdict.cases.items())))
 
 
 async def measure(

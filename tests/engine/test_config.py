@@ -29,7 +29,7 @@ def test_the_default_is_the_model() -> None:
         ("[search]\npopulaton = 3", r"run.toml: unknown key 'search.populaton'; did you mean 'population'\?"),
         ("max_proposal = 3", r"unknown key 'max_proposal'; did you mean 'max_proposals'\?"),
         ("quux = 3", "unknown key 'quux'"),
-        ("search = 3", "unknown key 'search'"),
+        ("search = 3", "'search' is a section"),
         ("workers = 0", "workers: .*greater than or equal to 1; got 0"),
         ('workers = "many"', "workers: .*got 'many'"),
         ('search.strategy = "annealing"', "search.strategy: .*got 'annealing'"),

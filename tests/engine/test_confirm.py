@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.evaluate import Pool
-from discovery.evaluate.confirm import corrected, holm, measure
-from discovery.model import Evidence, Program
+from discovery.evaluate.confirm import corrected, finalists, holm, measure
+from discovery.model import Evidence, Program, Proposal, Verdict, content_key
+from discovery.store import Journal, RunMeta
 from discovery.task import Task
 
 
@@ -66,3 +68,22 @@ def test_a_finalist_is_confirmed_only_after_correction_and_only_if_it_was_before
     assert [entry.confirmed for entry in entries] == [True, True, False, True]
     more = corrected(task, [*chosen, ("e" * 64, 1.0)], [*found, evidence(False, 1.0)])
     assert [entry.confirmed for entry in more] == [False, False, False, True, False], "one more try, one more price"
+
+
+def test_finalists_behave_unlike_the_seeds_and_each_other(tmp_path: Path) -> None:
+    meta = RunMeta("run", "toy", {}, {"task": "1"}, {"backend": "none"}, "2026-01-02T00:00:00+00:00")
+    shown = [
+        ("seed", 5.0, "a"),
+        ("copy of the seed", 5.0, "a"),
+        ("new", 4.0, "b"),
+        ("again", 3.9, "b"),
+        ("other", 3.0, "c"),
+    ]
+    with Journal.create(tmp_path / "run", meta) as journal:
+        for index, (name, score, fingerprint) in enumerate(shown):
+            program = Program(name, content_key(name))
+            journal.add_proposal(Proposal(index, "mutate"), name, program)
+            verdict = Verdict("scored", score=score, evidence={"fingerprint": fingerprint}, stage="only")
+            journal.add_verdict(program.key, verdict, concludes=index)
+        chosen = finalists(journal, [content_key("seed")], 3)
+    assert chosen == [(content_key("new"), 4.0), (content_key("other"), 3.0)]
