@@ -84,6 +84,7 @@ class TestRealSandbox:
     def test_the_backstop_on_the_clock_is_flagged_and_the_next_call_is_unharmed(self, slot: Slot) -> None:
         probe = TASK.stages[1]
         tight = replace(probe.limits, wall_seconds=0.02)
+        assert TASK.evaluate(program("adamw"), probe, 0, Context(slot, 5, probe.limits)).advance  # traces the zoo, too
         verdict = TASK.evaluate(program("adamw"), probe, 0, Context(slot, 5, tight))
         assert (verdict.status, verdict.score, verdict.clock_limited) == ("timeout", None, True)
         assert TASK.evaluate(program("adamw"), probe, 0, Context(slot, 5, probe.limits)).advance
@@ -95,7 +96,27 @@ class TestRealSandbox:
         assert [name for name, _, _ in result.checks] == ["rule", "files", "training", "search", "confirmation"]
 
 
+CHAOTIC = """
+def init(shape, kind):
+    return {"m": zeros(shape)}
+
+
+def update(w, g, s, t, kind):
+    m = ema(s["m"], g, 0.9)
+    v = ema(s["m"], square(g), 0.999)
+    return bias_correct(m, 0.9) / (sqrt(bias_correct(v, 0.999)) + 1e-8), {"m": m}
+"""
+
+
 class TestBundles:
+    def test_a_chaotic_rule_is_compared_while_a_comparison_means_something(self) -> None:
+        document, _ = bundle("lion", SCREENED)
+        program = TASK.language.check(CHAOTIC)
+        document["program"] |= {"source": CHAOTIC, "key": program.key, "id": program.id}
+        files = dict(TASK.export(program, "found_rule", document))
+        checks = {name: (holds, told) for name, holds, told in TASK.verify(files, document, CONTEXT).checks}
+        assert checks["training"][0] and "blows up rounding errors" in checks["training"][1], checks
+
     def test_the_module_says_where_it_comes_from_and_what_was_not_confirmed(self) -> None:
         _, files = bundle("lion", SCREENED)
         assert set(files) == {"found_rule.py", "found_rule.rule.txt"}
