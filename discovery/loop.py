@@ -200,11 +200,8 @@ class Loop:
     def _ready(self) -> bool:
         if self._config.visibility == "window":
             needed = self._count - self._config.window
-            return needed < 0 or self._covered(needed)
+            return needed < 0 or needed in self._concluded  # all before it were, when the last one was asked
         return len(self._pending) < 2 * self._config.workers
-
-    def _covered(self, index: int) -> bool:
-        return all(number in self._concluded for number in range(self._told, index + 1))
 
     async def _room(self) -> bool:
         """Wait until the next proposal may be asked; False when the run is to end instead."""

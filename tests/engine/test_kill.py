@@ -17,11 +17,17 @@ import psutil
 import pytest
 
 from discovery.config import RunConfig
+from discovery.model import Program
 from discovery.store import Journal
 
 from .conftest import drive, new_journal, programs
 
 CONFIG = RunConfig(seed=3, max_proposals=14, window=4)
+
+
+def _uneven(program: Program) -> int:
+    """Evaluations end in another order than they began, so that a killed run has gaps in what was judged."""
+    return random.Random(program.key).randrange(9)
 
 
 def _die_at(boundary: int, after: bool) -> None:
@@ -49,7 +55,7 @@ def _killed_run(folder: Path, spec: str, boundary: int, after: bool) -> bool:
         try:
             _die_at(boundary, after)
             with Journal.open(folder, write=True) as journal:
-                drive(journal, spec, CONFIG)
+                drive(journal, spec, CONFIG, _uneven)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -71,7 +77,7 @@ def test_killed_at_every_commit_boundary(tmp_path: Path, toy: Path, after: bool)
         with Journal.open(folder) as journal:
             kept = [(key, verdict) for _, _, key in programs(journal) if key for verdict in journal.verdicts(key)]
         with Journal.open(folder, write=True) as journal:
-            _, _, pool = drive(journal, str(toy), CONFIG)
+            _, _, pool = drive(journal, str(toy), CONFIG, _uneven)
             assert programs(journal) == expected, f"killed at commit {boundary}"
             assert {outcome.index: outcome.verdict for outcome in journal.outcomes()} == outcomes
             for key, verdict in kept:
