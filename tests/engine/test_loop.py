@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,15 @@ from hypothesis import strategies as st
 
 from discovery.config import RunConfig
 from discovery.errors import TaskError
-from discovery.events import Improved, Judged, RunStarted, RunStopped
-from discovery.loop import active_seconds, check_seeds
+from discovery.evaluate import Pool
+from discovery.events import Improved, Judged, Observer, Proposed, RunStarted, RunStopped
+from discovery.loop import Loop, Summary, active_seconds, check_seeds
 from discovery.model import Program, content_key
+from discovery.propose import Symbolic
 from discovery.store import Journal
 from discovery.task import load_task
 
-from .conftest import drive, new_journal, programs
+from .conftest import InProcessPool, drive, new_journal, programs
 
 CONFIG = RunConfig(seed=3, max_proposals=60, window=5)
 
@@ -167,24 +170,31 @@ def test_events_tell_the_run(tmp_path: Path, toy: Path) -> None:
         assert sum(isinstance(event, Judged) for event in events) == 60
 
 
+def _looped(journal: Journal, toy: Path, make_observer: Callable[[list[Loop]], Observer]) -> Summary:
+    """Drive the run with one observer, which may reach the loop."""
+    task, loops = load_task(str(toy)), []
+    pool = cast(Pool, InProcessPool(task, CONFIG.seed))
+    loops.append(Loop(journal, task, CONFIG, Symbolic(task), pool, [make_observer(loops)]))
+    return asyncio.run(loops[0].drive())
+
+
 def test_an_observer_that_raises_is_left_out(tmp_path: Path, toy: Path) -> None:
-    import asyncio
-
-    from discovery.evaluate import Pool
-    from discovery.loop import Loop
-    from discovery.propose import Symbolic
-
-    from .conftest import InProcessPool
-
     def broken(event: object) -> None:
         raise RuntimeError("no screen")
 
-    task = load_task(str(toy))
     with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
-        pool = cast(Pool, InProcessPool(task, CONFIG.seed))
-        loop = Loop(journal, task, CONFIG, Symbolic(task), pool, [broken])
-        assert asyncio.run(loop.drive()).judged == 60
+        assert _looped(journal, toy, lambda _: broken).judged == 60
         assert "no screen" in next(event["message"] for event in journal.events() if event["event"] == "Alarm")
+
+
+@pytest.mark.parametrize("index", [0, 3, 30, 59])
+def test_once_drained_nothing_is_proposed_and_all_is_judged(tmp_path: Path, toy: Path, index: int) -> None:
+    def draining(loops: list[Loop]) -> Observer:
+        return lambda event: loops[0].drain() if isinstance(event, Proposed) and event.index == index else None
+
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        summary = _looped(journal, toy, draining)
+    assert summary == Summary("limit" if index == 59 else "interrupted", index + 1, index + 1)
 
 
 def test_seeds_must_check(toy: Path) -> None:
