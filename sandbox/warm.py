@@ -172,7 +172,7 @@ def verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[An
         return "crash", "the sandbox was lost during the call"
     exceeded, status = done["exceeded"], done["status"]
     died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-    # The kernel's limit and its report count CPU time by different clocks: a kill at the limit may be reported below it.
+    # The kernel limits and reports CPU time by different clocks: a kill at the limit may be reported below it.
     spent = cpu >= 0.9 * limits.cpu_seconds
     if exceeded == "cpu" or died_of == signal.SIGXCPU or (died_of == signal.SIGKILL and spent):
         return "timeout", f"more than {limits.cpu_seconds:g} s of CPU time"
