@@ -10,6 +10,7 @@ heavy: torch and numpy are imported inside those three only.
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import random
 import re
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import CodeType
 from typing import Protocol, runtime_checkable
 
 from discovery.errors import DiscoveryError, NotFound, TaskError
@@ -211,12 +213,19 @@ def _load_registered(spec: str) -> Task:
     raise NotFound(f"no task named {name!r}", hint=f"registered tasks: {known}; or give a path to a task folder")
 
 
+class _Afresh(importlib.machinery.SourceFileLoader):
+    """Compiles the file as it stands: cached bytecode is known by size and second, which a quick edit keeps."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _load_folder(folder: Path) -> Task:
     path = folder / "task.py"
     if not path.is_file():
         raise NotFound(f"no task at {folder}: {path} does not exist", hint="`discovery task new NAME` makes one")
     module_name = f"discovery_task_{folder.resolve().name}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=_Afresh(module_name, str(path)))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module

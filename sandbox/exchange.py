@@ -130,7 +130,8 @@ class Exchange:
         if self._answer.problem:
             return Answer("invalid", message=one_line(self._answer.problem), **logs, **measured)
         if self._answer.frame is None:
-            return Answer(fallback[0], message=fallback[1], **logs, **measured)
+            status, message = fallback  # why it ended says more than that its answer broke off
+            return Answer(status, message=message + self._answer.remains, **logs, **measured)
         return _from_frame(self._answer.frame, logs | measured)
 
     def close(self) -> None:
@@ -237,6 +238,11 @@ class _AnswerReader(_Pipe):
     def settled(self) -> bool:
         return self.frame is not None or bool(self.problem)
 
+    @property
+    def remains(self) -> str:
+        """What to say of an answer that broke off."""
+        return f"; its answer broke off after {self._filled} bytes" if self._filled else ""
+
     def _take(self) -> None:
         if self.settled:
             self.ended = not os.read(self.descriptor, _READ_BYTES)
@@ -246,8 +252,6 @@ class _AnswerReader(_Pipe):
         self.ended = count == 0
         self._filled += count
         try:
-            if self.ended and self._filled:
-                raise ProtocolError(f"the answer broke off after {self._filled} bytes")
             if self._filled == len(self._buffer):
                 self._advance()
         except ProtocolError as error:
