@@ -19,7 +19,7 @@ types:
 	.venv/bin/mypy
 
 pytest:
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 # Pins anew. Only needed when pyproject.toml names other packages, or to move to newer ones.
 lock: setup

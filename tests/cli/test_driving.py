@@ -89,7 +89,7 @@ def test_a_second_signal_stops_now_and_resume_judges_what_was_in_flight(home: Pa
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "discovery resume" in errors and "Traceback" not in errors
     shown = json.loads(here("show", "@last", "--json", cwd=home).stdout)
-    assert shown["proposals"] == 6 and shown["judged"] == 0 and shown["state"] == "stopped"
+    assert 0 < shown["proposals"] <= 6 and shown["judged"] == 0 and shown["state"] == "stopped"
     _edit(home, "time.sleep(3600)", "value = value_of(program)")
     assert here("resume", "@last", cwd=home).returncode == 0
     shown = json.loads(here("show", "@last", "--json", cwd=home).stdout)
