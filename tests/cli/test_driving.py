@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from discovery.cli._drive import sandbox_report
+from discovery.store import Journal
 
 from .conftest import Result
 
@@ -52,10 +53,20 @@ def _started(home: Path) -> list[psutil.Process]:
 
 
 def _wait_for(folder: Path, pattern: str) -> None:
+    _wait_until(lambda: bool(list(folder.glob(pattern))), f"nothing like {pattern} appeared")
+
+
+def _wait_until(condition: Callable[[], bool], complaint: str) -> None:
     deadline = time.monotonic() + 60
-    while not list(folder.glob(pattern)):
-        assert time.monotonic() < deadline, f"nothing like {pattern} appeared"
+    while not condition():
+        assert time.monotonic() < deadline, complaint
         time.sleep(0.01)
+
+
+def _proposals(home: Path) -> int:
+    (folder,) = (home / "runs").iterdir()
+    with Journal.open(folder) as journal:
+        return journal.proposal_count()
 
 
 _MARK = "import os, sys, time; (FOLDER / f'pid-{os.getpid()}').touch()"
@@ -83,13 +94,14 @@ def test_a_second_signal_stops_now_and_resume_judges_what_was_in_flight(home: Pa
     with _running(home, "run", "./toy", "--max-proposals", "6") as process:
         assert process.stderr is not None
         _wait_for(home, "toy/pid-*")
+        _wait_until(lambda: _proposals(home) == 6, "the window was not filled")
         process.send_signal(signal.SIGINT)
         assert any("once more stops now" in line for line in process.stderr)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "discovery resume" in errors and "Traceback" not in errors
     shown = json.loads(here("show", "@last", "--json", cwd=home).stdout)
-    assert 0 < shown["proposals"] <= 6 and shown["judged"] == 0 and shown["state"] == "stopped"
+    assert shown["proposals"] == 6 and shown["judged"] == 0 and shown["state"] == "stopped"
     _edit(home, "time.sleep(3600)", "value = value_of(program)")
     assert here("resume", "@last", cwd=home).returncode == 0
     shown = json.loads(here("show", "@last", "--json", cwd=home).stdout)

@@ -42,7 +42,7 @@ def poll(condition: Callable[[], bool]) -> None:
 def sandboxed(owner: psutil.Process) -> list[psutil.Process]:
     """The monitors below `owner` and everything in them; nothing while one is just vanishing."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        monitors = [child for child in owner.children() if child.name() == "bwrap" and not dead(child)]
+        monitors = [child for child in owner.children() if child.name() == "bwrap"]
         return [process for monitor in monitors for process in (monitor, *monitor.children(recursive=True))]
     return []
 
