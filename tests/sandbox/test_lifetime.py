@@ -138,3 +138,18 @@ def test_signals_of_the_terminal_do_not_reach_the_sandbox(slot: Slot) -> None:
     family = sandboxed(psutil.Process())
     assert len(family) == 2
     assert os.getpgrp() not in {os.getpgid(process.pid) for process in family}
+
+
+@pytest.mark.parametrize("after", ["import time; time.sleep(600)", "os.kill(os.getpid(), 9)"], ids=["timeout", "crash"])
+def test_why_a_call_ended_counts_more_than_that_its_answer_broke_off(slot: Slot, after: str) -> None:
+    source = f"""import os, stat
+def run():
+    for number in range(3, 64):
+        if os.path.exists(f'/proc/self/fd/{{number}}') and stat.S_ISFIFO(os.fstat(number).st_mode):
+            os.write(number, b'half')
+    {after}
+"""
+    answer = run_program(slot, source, dataclasses.replace(KIT_LIMITS, wall_seconds=0.5))
+    timed_out = "sleep" in after
+    assert (answer.status, answer.clock_limited) == ("timeout" if timed_out else "crash", timed_out)
+    assert "broke off after 4 bytes" in answer.message

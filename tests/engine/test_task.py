@@ -1,0 +1,40 @@
+"""Finding tasks, and proposing for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from discovery.model import Proposal, Rejected
+from discovery.propose import Symbolic
+from discovery.task import load_task
+
+
+def test_a_folder_is_loaded_as_it_stands_now(toy: Path) -> None:
+    """Also after an edit of equal length within the same second, which cached bytecode does not notice."""
+    file = toy / "task.py"
+    before = file.stat()
+    assert load_task(str(toy)).version == "1"
+    file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert load_task(str(toy)).version == "2"
+
+
+@pytest.mark.parametrize("refusal", [Rejected("too alike"), NotImplementedError()])
+def test_of_parents_that_cannot_be_crossed_the_first_is_mutated(
+    toy: Path, refusal: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = load_task(str(toy))
+
+    def cross(*_: object) -> str:
+        raise refusal
+
+    monkeypatch.setattr(type(task.language), "cross", cross)
+    first, second = (task.language.check(f"value = {value}") for value in (700, 900))
+    proposal = Proposal(5, "cross", (first.key, second.key))
+    text = asyncio.run(Symbolic(task).propose(proposal, [first, second], random.Random(1)))
+    assert text == task.language.mutate(first, random.Random(1))
