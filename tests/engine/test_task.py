@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from discovery.propose import Symbolic
 from discovery.task import load_task
 
 
-def test_a_folder_is_loaded_as_it_stands_now(toy: Path) -> None:
+def test_a_folder_is_loaded_as_it_stands_now(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after an edit of equal length within the same second, which cached bytecode does not notice."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = toy / "task.py"
     before = file.stat()
     assert load_task(str(toy)).version == "1"
