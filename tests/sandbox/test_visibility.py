@@ -21,27 +21,31 @@ _SECRET = "planted-8c1f"
 
 
 def test_files_of_the_host_do_not_exist(slot: Slot, tmp_path: Path) -> None:
+    """Of a home that holds the interpreter, the way there is all that shows."""
     canary = tmp_path / "canary"
     canary.write_text(_SECRET)
     own = [PROJECT / name for name in ("pyproject.toml", "discovery", "sandbox", "runs", ".git")]
-    others = [
-        "/root",
-        "/home",
-        "/etc/passwd",
-        "/etc/shadow",
-        "/etc/hosts",
-        "/var",
-        "/sys",
-        "/run",
-        "/boot",
-        "/mnt",
-        "/oldroot",
-    ]
-    paths = [str(path) for path in (canary, Path.home(), Path.home() / ".ssh", *own, *others)]
-    answer = run_program(
-        slot, "import os\ndef run(): return {p: attempt(os.stat, p) for p in payload['paths']}", paths=paths
-    )
-    assert set(answer.value.values()) == {"ENOENT"}, answer
+    folders = [Path.home(), *(Path(name) for name in ("/root", "/home", "/var", "/sys", "/run", "/boot", "/mnt"))]
+    files = [canary, Path.home() / ".ssh", *own, *(Path("/etc", name) for name in ("passwd", "shadow", "hosts"))]
+    prefixes = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)} | {Path(sys.prefix)}
+    source = """
+    import os
+    def run():
+        return {
+            "stat": {path: attempt(os.stat, path) for path in payload["files"] + payload["folders"]},
+            "within": {path: os.listdir(path) for path in payload["folders"] if os.path.isdir(path)},
+        }
+    """
+    answer = run_program(slot, source, files=[*map(str, files), "/oldroot"], folders=[*map(str, folders)])
+    assert answer.value is not None, answer
+    shown = {
+        str(folder): {prefix.relative_to(folder).parts[0] for prefix in prefixes if prefix.is_relative_to(folder)}
+        for folder in folders
+    }
+    on_the_way = {name: parts for name, parts in shown.items() if parts}
+    assert {name: set(entries) for name, entries in answer.value["within"].items()} == on_the_way
+    absent = {path: result for path, result in answer.value["stat"].items() if path not in on_the_way}
+    assert set(absent.values()) == {"ENOENT"}, answer
 
 
 def test_the_owners_environment_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
