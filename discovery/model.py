@@ -76,11 +76,15 @@ class Proposal:
 
     Attributes:
         index: Number of the proposal in its run, from 0.
-        operator: `"seed"`, `"mutate"` or `"cross"`; a strategy may add its own.
+        operator: `"seed"` (a program to start from), `"mutate"`, `"cross"`, or `"init"` (a program from nothing, which
+            only a model can write; a symbolic proposer edits a seed instead).
         parents: Keys of the parent programs, in the order in which the operator takes them; a seed has none.
         seen: Journal position up to which the strategy had been told outcomes when it asked.
         edits: Number of successive edits a symbolic proposer makes for `"mutate"`.
         seed: For operator `"seed"`: position in `Task.seeds()`; else None.
+        variant: Flavour of the operator for a proposer that knows several (`"explore"`, `"intersect"` ...), or "" to
+            leave the choice to it.
+        model: Name of the model to ask, or "" to leave the choice to the proposer.
     """
 
     index: int
@@ -89,6 +93,8 @@ class Proposal:
     seen: int = 0
     edits: int = 1
     seed: int | None = None
+    variant: str = ""
+    model: str = ""
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data, parents as a list."""

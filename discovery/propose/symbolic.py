@@ -39,9 +39,11 @@ class Symbolic:
 
     async def propose(self, proposal: Proposal, parents: Sequence[Program], rng: random.Random) -> str:
         """A seed as it stands, a mutation, or a crossover. Of two parents that cannot be crossed (too alike, or in a
-        language that crosses none) the first is mutated."""
+        language that crosses none) the first is mutated; without a parent (`"init"`) one of the seeds is."""
         if proposal.seed is not None:
             return self._seeds[proposal.seed]
+        if not parents:
+            parents = [check_source(self._task, rng.choice(self._seeds))]
         if proposal.operator == "cross":
             with suppress(NotImplementedError, Rejected), task_code(self._task.name, "language.cross"):
                 return self._text(self._language.cross(parents[0], parents[1], rng), "cross")

@@ -40,3 +40,9 @@ def test_of_parents_that_cannot_be_crossed_the_first_is_mutated(
     proposal = Proposal(5, "cross", (first.key, second.key))
     text = asyncio.run(Symbolic(task).propose(proposal, [first, second], random.Random(1)))
     assert text == task.language.mutate(first, random.Random(1))
+
+
+def test_without_a_parent_a_seed_is_mutated(toy: Path) -> None:
+    task = load_task(str(toy))
+    texts = {asyncio.run(Symbolic(task).propose(Proposal(5, "init"), [], random.Random(n))) for n in range(20)}
+    assert len(texts) > 5 and not texts & {seed.source for seed in task.seeds()}
