@@ -11,14 +11,15 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from discovery.errors import ConfigError, NotFound
 from discovery.model import JSON
 
-__all__ = ["RunConfig", "SearchConfig", "parse_seconds", "resolve"]
+__all__ = ["LLMConfig", "Price", "RunConfig", "SearchConfig", "parse_seconds", "resolve"]
 
 
 class SearchConfig(BaseModel):
@@ -41,6 +42,74 @@ class SearchConfig(BaseModel):
     edits: float = Field(default=1.5, ge=1, le=20)
 
 
+def _seconds(value: object) -> object:
+    return parse_seconds(value) if isinstance(value, str) else value
+
+
+#: Seconds, as a number or as `parse_seconds` reads them.
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(allow_inf_nan=False)]
+
+
+class Price(BaseModel):
+    """What a model costs, in US dollars per million tokens.
+
+    Attributes:
+        input: Of prompts.
+        output: Of replies, reasoning included.
+        cached: Of the part of a prompt that the provider had cached; None: as `input`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class LLMConfig(BaseModel):
+    """Language models, and how they are called.
+
+    Attributes:
+        models: `openai/NAME`, `litellm/PROVIDER/NAME` or `queue`; with `base_url` any name. Empty: no model.
+        base_url: Address of an OpenAI-compatible server, such as `http://127.0.0.1:8080/v1`.
+        key_variable: Environment variable that holds the key. By default `OPENAI_API_KEY`, which is sent over https or
+            to this machine only; what litellm reads is its own affair.
+        concurrency: Most calls in flight; unrelated to `workers`.
+        timeout: Seconds that one reply may take.
+        retries: Tries of one call, after the first, while its endpoint answers other calls.
+        pause: Seconds for which nothing but failures may come from an endpoint before the run ends.
+        max_output_tokens: Most tokens of one reply, reasoning included.
+        temperature: Of sampling; None leaves it to the server.
+        prices: Model (as in `models`, or its bare name) to its price; goes before the built-in table.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...] = ()
+    base_url: str | None = None
+    key_variable: str | None = None
+    concurrency: int = Field(default=8, ge=1, le=1024)
+    timeout: Seconds = Field(default=600, gt=0)
+    retries: int = Field(default=5, ge=0)
+    pause: Seconds = Field(default=600, ge=0)
+    max_output_tokens: int = Field(default=16384, ge=1)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    prices: dict[str, Price] = {}
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, address: str | None) -> str | None:
+        """The journal keeps it, so there must be no key in it."""
+        if address is None:
+            return None
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://127.0.0.1:8080/v1 is expected")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("the address of a server carries no key: name its variable with llm.key_variable")
+        return address
+
+
 class RunConfig(BaseModel):
     """Everything a run depends on besides its task and versions.
 
@@ -48,6 +117,9 @@ class RunConfig(BaseModel):
         seed: Seed of every random choice of the run.
         max_proposals: Total number of proposals, rejected and repeated ones included.
         max_time: Total seconds of run time over all resumes, or None for no limit.
+        max_usd: Total US dollars for models, or None. A model without a known price is refused then.
+        max_tokens: Total tokens of prompts and replies, or None.
+        max_calls: Total replies of models, or None.
         workers: Evaluator processes. Changes nothing but speed under the `window` policy.
         visibility: `"window"`: proposal k sees exactly the outcomes of proposals up to k - window. `"arrival"`: it sees
             what is committed when it is asked.
@@ -59,12 +131,16 @@ class RunConfig(BaseModel):
 
     seed: int = Field(default=0, ge=0)
     max_proposals: int = Field(default=200, ge=1)
-    max_time: float | None = Field(default=None, gt=0)
+    max_time: Seconds | None = Field(default=None, gt=0)
+    max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_calls: int | None = Field(default=None, ge=1)
     workers: int = Field(default=2, ge=1, le=1024)
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
     sandbox: Literal["auto", "bubblewrap", "unsafe"] = "auto"
     search: SearchConfig = SearchConfig()
+    llm: LLMConfig = LLMConfig()
 
 
 def parse_seconds(text: str) -> float:
@@ -101,14 +177,14 @@ def resolve(file: Path | None = None, sets: Iterable[str] = (), flags: Mapping[s
     for key, value in (flags or {}).items():
         if value is not None:
             _put(tree, key, value)
-    if isinstance(tree.get("max_time"), str):
-        tree["max_time"] = parse_seconds(tree["max_time"])
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"configuration: {where}: {first['msg']}; got {first['input']!r}") from error
+        # Our own checks say what came where it may be shown: an address can hold a key.
+        came = "" if first["type"] == "value_error" else f"; got {first['input']!r}"
+        raise ConfigError(f"configuration: {where}: {first['msg'].removeprefix('Value error, ')}{came}") from None
 
 
 def _read_toml(file: Path) -> dict[str, JSON]:
@@ -128,7 +204,7 @@ def _toml_value(text: str) -> JSON:
 
 
 def _put(tree: dict[str, JSON], key: str, value: JSON) -> None:
-    *path, last = key.split(".")
+    *path, last = _parts(key)
     for part in path:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
@@ -136,13 +212,40 @@ def _put(tree: dict[str, JSON], key: str, value: JSON) -> None:
     tree[last] = value
 
 
+def _parts(key: str) -> list[str]:
+    """The parts of a dotted key; in TOML's manner a part with dots of its own stands in quotes."""
+    try:
+        tree = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return key.split(".")
+    parts = []
+    while isinstance(tree, dict):
+        ((part, tree),) = tree.items()
+        parts.append(part)
+    return parts
+
+
+def _sections() -> dict[str, list[str]]:
+    """The sections of a configuration, and the keys in each."""
+    kinds = {name: field.annotation for name, field in RunConfig.model_fields.items()}
+    return {
+        name: list(kind.model_fields)
+        for name, kind in kinds.items()
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+    }
+
+
 def _refuse_unknown(tree: Mapping[str, JSON], where: str) -> None:
-    known = list(RunConfig.model_fields) + [f"search.{name}" for name in SearchConfig.model_fields]
+    sections = _sections()
+    known = list(RunConfig.model_fields) + [
+        f"{section}.{name}" for section, names in sections.items() for name in names
+    ]
     for key, value in tree.items():
+        if key in sections and not isinstance(value, dict):
+            keys = ", ".join(f"{key}.{name}" for name in sections[key])
+            raise ConfigError(f"{where}: {key!r} is a section, not a value; got {value!r}", hint=f"its keys: {keys}")
         inner = [f"{key}.{name}" for name in value] if isinstance(value, dict) else []
         for dotted in inner or [key]:
-            if dotted == "search" and not isinstance(value, dict):
-                raise ConfigError(f"{where}: 'search' is a section, not a value; got {value!r}", hint=_sections())
             if dotted in known:
                 continue
             section = dotted.rpartition(".")[0]
@@ -152,7 +255,3 @@ def _refuse_unknown(tree: Mapping[str, JSON], where: str) -> None:
                 f"{where}: unknown key {dotted!r}" + (f"; did you mean {suggestion!r}?" if near else ""),
                 hint="" if near else "known keys: " + ", ".join(known),
             )
-
-
-def _sections() -> str:
-    return "its keys: " + ", ".join(f"search.{name}" for name in SearchConfig.model_fields)

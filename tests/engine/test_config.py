@@ -35,6 +35,11 @@ def test_the_default_is_the_model() -> None:
         ('search.strategy = "annealing"', "search.strategy: .*got 'annealing'"),
         ("workers = ", "not readable TOML"),
         ('max_time = "soon"', "a time must be.*'soon'"),
+        ("[llm]\nconcurency = 3", r"unknown key 'llm.concurency'; did you mean 'concurrency'\?"),
+        ("llm = 3", "'llm' is a section"),
+        ('[llm]\nbase_url = "localhost"', "llm.base_url: an address such as http"),
+        ("[llm.prices.mine]\ninput = -1\noutput = 0", "llm.prices.mine.input: .*got -1"),
+        ("max_usd = inf", "max_usd: "),
         ("max_time = -3", "max_time: .*got -3"),
     ],
 )
@@ -65,3 +70,16 @@ def test_times(text: str, seconds: float) -> None:
 def test_bad_times(text: str) -> None:
     with pytest.raises(ConfigError):
         parse_seconds(text)
+
+
+def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
+    for address in ("https://me:s3cretkey@host/v1", "https://host/v1?key=s3cretkey"):
+        with pytest.raises(ConfigError, match=r"llm.base_url: .*llm.key_variable") as caught:
+            resolve(sets=[f"llm.base_url={address}"])
+        assert "s3cretkey" not in str(caught.value)
+
+
+def test_a_key_with_dots_stands_in_quotes() -> None:
+    found = resolve(sets=['llm.prices."openai/a-1.5".input=2', 'llm.prices."openai/a-1.5".output=3', "llm.pause=10m"])
+    price = found.llm.prices["openai/a-1.5"]
+    assert (price.input, price.output, found.llm.pause) == (2, 3, 600)
