@@ -57,8 +57,9 @@ def choosing(programs: int) -> float:
                 program = Program(f"value = {index}\n" * 20, content_key(str(index)))
                 journal.add_proposal(Proposal(index, "mutate"), program.source, program)
                 verdict = Verdict("scored", score=float(index % 101), stage="only")
-                journal.add_verdict(program.key, verdict, concludes=index)
-                strategy.tell(program.key, verdict)
+                outcome = journal.add_verdict(program.key, verdict, concludes=index)
+                assert outcome is not None
+                strategy.tell(outcome)
             times = []
             for index in range(300):
                 start = time.perf_counter()

@@ -223,12 +223,12 @@ class Loop:
             last = self._count - self._config.window
             while self._told <= last:
                 outcome = self._outcomes.pop(self._told)
-                self._strategy.tell(outcome.key, outcome.verdict)
+                self._strategy.tell(outcome)
                 self._told += 1
             return max(last, -1) + 1
         for position in sorted(self._outcomes):
             outcome = self._outcomes.pop(position)
-            self._strategy.tell(outcome.key, outcome.verdict)
+            self._strategy.tell(outcome)
             self._position = position
         return self._position
 

@@ -11,7 +11,8 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from discovery.model import Proposal, Verdict
+from discovery.model import Proposal
+from discovery.store import Outcome
 
 __all__ = ["Strategy", "geometric"]
 
@@ -38,8 +39,8 @@ class Strategy(ABC):
         """Proposal `index` after the seeds. Parents are keys it was told, or seeds."""
 
     @abstractmethod
-    def tell(self, key: str | None, verdict: Verdict) -> None:
-        """The outcome of a proposal. `key` is None for one that the language rejected."""
+    def tell(self, outcome: Outcome) -> None:
+        """The outcome of a proposal; its `key` is None when the language rejected the text."""
 
 
 def geometric(rng: random.Random, mean: float) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from discovery.model import Proposal, Verdict
+from discovery.model import Proposal
 from discovery.search._base import Strategy, geometric
+from discovery.store import Outcome
 
 __all__ = ["BestOfN"]
 
@@ -36,5 +37,5 @@ class BestOfN(Strategy):
             edits=geometric(rng, self.EDITS),
         )
 
-    def tell(self, key: str | None, verdict: Verdict) -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Outcomes change nothing."""

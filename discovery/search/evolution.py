@@ -10,8 +10,9 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-from discovery.model import Proposal, Verdict
+from discovery.model import Proposal
 from discovery.search._base import Strategy, geometric
+from discovery.store import Outcome
 
 __all__ = ["Evolution"]
 
@@ -47,10 +48,10 @@ class Evolution(Strategy):
             return Proposal(index=index, operator="cross", parents=(first, second), seen=seen)
         return Proposal(index=index, operator="mutate", parents=(first,), seen=seen, edits=geometric(rng, self.edits))
 
-    def tell(self, key: str | None, verdict: Verdict) -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Take in a scored program; the oldest leaves when the population is full."""
-        if key is not None and verdict.score is not None:
-            self._alive.append((verdict.score, self._age, key))
+        if outcome.key is not None and outcome.verdict.score is not None:
+            self._alive.append((outcome.verdict.score, self._age, outcome.key))
             self._age += 1
 
     def _winner(self, rng: random.Random) -> str:

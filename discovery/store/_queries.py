@@ -23,7 +23,8 @@ PROGRAMS = (
     "LEFT JOIN verdict ON verdict.id = outcome.verdict"
 )
 OUTCOMES = (
-    "SELECT position, proposal, key, document FROM outcome JOIN verdict ON verdict.id = outcome.verdict "
+    "SELECT position, proposal.document, key, verdict.document FROM outcome "
+    "JOIN proposal ON proposal.id = outcome.proposal JOIN verdict ON verdict.id = outcome.verdict "
     "LEFT JOIN program ON program.id = outcome.program"
 )
 
@@ -56,5 +57,5 @@ def read_program(row: tuple[Any, ...]) -> ProgramRow:
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """One row of `OUTCOMES`."""
-    position, index, key, document = row
-    return Outcome(position, index, key, Verdict.from_json(json.loads(document)))
+    position, proposal, key, verdict = row
+    return Outcome(position, Proposal.from_json(json.loads(proposal)), key, Verdict.from_json(json.loads(verdict)))

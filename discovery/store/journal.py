@@ -139,15 +139,15 @@ class Journal:
         with self._commit():
             self._insert_proposal(proposal, source, None, False)
             position = self._insert_outcome(proposal.index, None, self._insert_verdict(None, verdict), verdict)
-        return Outcome(position, proposal.index, None, verdict)
+        return Outcome(position, proposal, None, verdict)
 
     def add_verdict(self, key: str, verdict: Verdict, concludes: int | None = None) -> Outcome | None:
         """Commit a verdict on the program `key`; with `concludes`, also the outcome of that proposal.
 
         Raises:
             JournalError: the run has no such program; this (key, stage, replicate) is judged already; or `concludes`
-                names a proposal of another program, one that has its outcome already, or the verdict is a
-                re-measurement (`replicate` above 0), which concludes nothing.
+                names a proposal of another program, or one that has its outcome already; or the verdict is a
+                re-measurement (`replicate` above 0) of a program without an outcome.
         """
         with self._commit():
             program = self._program_id(key)
@@ -161,12 +161,13 @@ class Journal:
             row = self._insert_verdict(program, verdict)
             if concludes is None:
                 return None
-            if verdict.replicate != 0:
-                raise JournalError(f"replicate {verdict.replicate} re-measures; only replicate 0 concludes a proposal")
-            if self._open_program(concludes) != program:
+            if verdict.replicate != 0 and not self._settled(program):
+                raise JournalError(f"replicate {verdict.replicate} re-measures; replicate 0 must conclude first")
+            own, proposal = self._open_proposal(concludes)
+            if own != program:
                 raise JournalError(f"proposal {concludes} did not bring program {key[:12]}")
             position = self._insert_outcome(concludes, program, row, verdict)
-        return Outcome(position, concludes, key, verdict)
+        return Outcome(position, proposal, key, verdict)
 
     def conclude(self, index: int) -> Outcome:
         """Commit the outcome of proposal `index` from what its program was judged already: its last verdict of
@@ -176,7 +177,7 @@ class Journal:
             JournalError: no such proposal, it has its outcome already, or its program has no verdict yet.
         """
         with self._commit():
-            program = self._open_program(index)
+            program, proposal = self._open_proposal(index)
             last = (
                 "SELECT verdict.id, key, document FROM verdict JOIN program ON program.id = verdict.program "
                 "WHERE program = ? AND replicate = 0 ORDER BY verdict.id DESC LIMIT 1"
@@ -187,7 +188,7 @@ class Journal:
             row, key, document = found
             verdict = Verdict.from_json(json.loads(document))
             position = self._insert_outcome(index, program, row, verdict)
-        return Outcome(position, index, key, verdict)
+        return Outcome(position, proposal, key, verdict)
 
     def add_event(self, event: Event) -> None:
         """Commit an event; one that is not `journaled` is passed over."""
@@ -359,7 +360,7 @@ class Journal:
         first = score = None
         settles = False
         if program is not None:
-            settles = not self._one("SELECT 1 FROM outcome WHERE program = ? AND settles = 1", (program,))
+            settles = not self._settled(program)
             first = self._count("SELECT first FROM program WHERE id = ?", (program,))
             score = float(verdict.score) if verdict.score is not None else None
             score = score if verdict.status in ("scored", "proved") else None
@@ -368,14 +369,17 @@ class Journal:
             (index, row, program, first, settles, score),
         )
 
-    def _open_program(self, index: int) -> int:
-        """Row of the program of a proposal that has no outcome yet."""
-        found = self._one("SELECT program FROM proposal WHERE id = ?", (index,))
+    def _settled(self, program: int) -> bool:
+        return bool(self._one("SELECT 1 FROM outcome WHERE program = ? AND settles = 1", (program,)))
+
+    def _open_proposal(self, index: int) -> tuple[int, Proposal]:
+        """A proposal that has no outcome yet, and the row of its program."""
+        found = self._one("SELECT program, document FROM proposal WHERE id = ?", (index,))
         if found is None:
             raise JournalError(f"run {self.meta.name} has no proposal {index}")
         if self._one("SELECT 1 FROM outcome WHERE proposal = ?", (index,)):
             raise JournalError(f"proposal {index} has its outcome already")
-        return int(found[0])
+        return int(found[0]), Proposal.from_json(json.loads(found[1]))
 
     def _add_document(self, kind: str, note: int, version: int, data: JSON) -> None:
         with self._commit():

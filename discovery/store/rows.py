@@ -58,15 +58,20 @@ class Outcome:
 
     Attributes:
         position: Place in the journal's order of outcomes, from 1 without gaps.
-        index: Number of the proposal.
+        proposal: As the strategy asked for it.
         key: Its program's key; None when the language refused it.
         verdict: The final verdict.
     """
 
     position: int
-    index: int
+    proposal: Proposal
     key: str | None
     verdict: Verdict
+
+    @property
+    def index(self) -> int:
+        """Number of the proposal."""
+        return self.proposal.index
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 import pytest
 
-from discovery.model import Verdict
+from discovery.model import Proposal, Verdict
 from discovery.search import Strategy
+from discovery.store import Outcome
 
 __all__ = ["SEEDS", "MakeStrategy", "StrategyConformance", "tell_random"]
 
@@ -22,16 +23,17 @@ MakeStrategy: TypeAlias = Callable[[Sequence[str]], Strategy]
 def tell_random(strategy: Strategy, rng: random.Random, count: int) -> set[str]:
     """Tell `count` random outcomes (scored, failed and rejected); the keys of those that were scored."""
     scored: set[str] = set()
-    for _ in range(count):
-        key = f"{rng.randrange(count):064x}"
+    for index in range(count):
+        key: str | None = f"{rng.randrange(count):064x}"
         kind = rng.randrange(4)
         if kind == 0:
-            strategy.tell(None, Verdict("rejected"))
+            key, verdict = None, Verdict("rejected")
         elif kind == 1:
-            strategy.tell(key, Verdict("error"))
+            verdict = Verdict("error")
         else:
-            strategy.tell(key, Verdict("scored", score=float(int(key, 16) % 11)))
-            scored.add(key)
+            verdict = Verdict("scored", score=float(int(key or "", 16) % 11))
+            scored.add(key or "")
+        strategy.tell(Outcome(index + 1, Proposal(index, "mutate", (SEEDS[0],)), key, verdict))
     return scored
 
 

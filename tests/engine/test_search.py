@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.config import SearchConfig
-from discovery.model import Verdict
+from discovery.model import Proposal, Verdict
 from discovery.search import BestOfN, Evolution, make_strategy
 from discovery.search._base import geometric
+from discovery.store import Outcome
 from discovery.testing import StrategyConformance
 from discovery.testing.strategy import SEEDS, MakeStrategy, tell_random
 
@@ -27,7 +28,7 @@ class TestEachStrategy(StrategyConformance):
 def _evolution(scores: list[float], population: int, tournament: int = 6) -> Evolution:
     strategy = Evolution(SEEDS, population=population, tournament=tournament, crossover=0, edits=1.5)
     for number, score in enumerate(scores):
-        strategy.tell(f"{number:064x}", Verdict("scored", score=score))
+        strategy.tell(Outcome(number + 1, Proposal(number, "mutate"), f"{number:064x}", Verdict("scored", score=score)))
     return strategy
 
 

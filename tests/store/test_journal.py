@@ -75,7 +75,7 @@ class JournalLaws(RuleBasedStateMachine):
         return Proposal(len(self.proposals), operator, tuple(parents), seen=len(self.concluded))
 
     def _conclude(self, outcome: Outcome | None, index: int, key: str | None, verdict: Verdict) -> None:
-        assert outcome == Outcome(len(self.concluded) + 1, index, key, verdict)
+        assert outcome == Outcome(len(self.concluded) + 1, self.proposals[index][0], key, verdict)
         self.concluded.append(outcome)
         if key is not None:
             self.final.setdefault(key, verdict)
@@ -91,8 +91,9 @@ class JournalLaws(RuleBasedStateMachine):
     @rule(source=TEXT, verdict=verdicts(stage=""))
     def reject(self, source: str, verdict: Verdict) -> None:
         proposal = self._proposal("mutate", [])
-        self._conclude(self.journal.add_rejection(proposal, source, verdict), proposal.index, None, verdict)
+        outcome = self.journal.add_rejection(proposal, source, verdict)
         self.proposals.append((proposal, source, None, False))
+        self._conclude(outcome, proposal.index, None, verdict)
 
     def _open(self) -> list[int]:
         done = {outcome.index for outcome in self.concluded}
@@ -106,7 +107,7 @@ class JournalLaws(RuleBasedStateMachine):
         assert key is not None
         told = self.judged.setdefault(key, [])
         again = any((v.stage, v.replicate) == (verdict.stage, verdict.replicate) for v in told)
-        if again or (concludes and verdict.replicate):
+        if again or (concludes and verdict.replicate and key not in self.final):
             with pytest.raises(JournalError):
                 self.journal.add_verdict(key, verdict, index if concludes else None)
             return
