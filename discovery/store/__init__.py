@@ -5,15 +5,17 @@ from __future__ import annotations
 from discovery.store.journal import Journal
 from discovery.store.layout import CONTROL, all_runs, find_run, new_run_folder, runs_folder, split_program
 from discovery.store.lease import lease_holder
-from discovery.store.rows import Outcome, ProgramRow, ProposalRow, RunMeta
+from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
 
 __all__ = [
     "CONTROL",
     "Journal",
+    "ModelCall",
     "Outcome",
     "ProgramRow",
     "ProposalRow",
     "RunMeta",
+    "Spending",
     "all_runs",
     "find_run",
     "lease_holder",

@@ -21,7 +21,7 @@ from discovery.store.files import sync_folder
 __all__ = ["DATABASE", "SCHEMA_VERSION", "build", "connect", "translated"]
 
 DATABASE = "run.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION = 0x64736376  # "dscv": tells our files from anybody else's
 _LOCK_SECONDS = 10.0
 _LITTLE_SPACE = 256 << 10
@@ -52,13 +52,19 @@ CREATE TABLE outcome (
 );
 CREATE INDEX outcome_program ON outcome (program, settles);
 CREATE INDEX outcome_best ON outcome (score DESC, first) WHERE settles = 1 AND score IS NOT NULL;
+CREATE TABLE model_call (
+    id INTEGER PRIMARY KEY, proposal INTEGER NOT NULL CHECK (proposal >= 0), step TEXT NOT NULL,
+    attempt INTEGER NOT NULL CHECK (attempt >= 0), model TEXT NOT NULL, prompt TEXT NOT NULL,
+    reply INTEGER NOT NULL REFERENCES source (id), input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    usd REAL, document TEXT NOT NULL, created TEXT NOT NULL, UNIQUE (proposal, step, attempt)
+);
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, note INTEGER NOT NULL, version INTEGER NOT NULL,
     document TEXT NOT NULL, created TEXT NOT NULL
 );
 CREATE INDEX event_kind ON event (note, kind);
 """
-_RECORDS = ("run", "source", "program", "proposal", "verdict", "outcome", "event")
+_RECORDS = ("run", "source", "program", "proposal", "verdict", "outcome", "model_call", "event")
 
 
 def build(folder: Path, meta: tuple[str, str, str, str, str, str]) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from discovery.model import Program, Proposal, Verdict
-from discovery.store.rows import Outcome, ProgramRow, ProposalRow
+from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow
 
-__all__ = ["OUTCOMES", "PROGRAMS", "PROPOSALS", "read_outcome", "read_program", "read_proposal"]
+__all__ = [
+    "MODEL_CALLS",
+    "OUTCOMES",
+    "PROGRAMS",
+    "PROPOSALS",
+    "read_model_call",
+    "read_outcome",
+    "read_program",
+    "read_proposal",
+]
 
 PROPOSALS = (
     "SELECT proposal.id, proposal.document, text, key, repeat, proposal.created, verdict.document FROM proposal "
@@ -26,6 +36,10 @@ OUTCOMES = (
     "SELECT position, proposal.document, key, verdict.document FROM outcome "
     "JOIN proposal ON proposal.id = outcome.proposal JOIN verdict ON verdict.id = outcome.verdict "
     "LEFT JOIN program ON program.id = outcome.program"
+)
+MODEL_CALLS = (
+    "SELECT model_call.id, proposal, step, attempt, model, prompt, text, input_tokens, output_tokens, usd, document, "
+    "created FROM model_call JOIN source ON source.id = reply"
 )
 
 
@@ -59,3 +73,22 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """One row of `OUTCOMES`."""
     position, proposal, key, verdict = row
     return Outcome(position, Proposal.from_json(json.loads(proposal)), key, Verdict.from_json(json.loads(verdict)))
+
+
+def read_model_call(row: tuple[Any, ...], text_of: Callable[[int], str]) -> ModelCall:
+    """One row of `MODEL_CALLS`; `text_of` gives the text with a number in table `source`."""
+    _, proposal, step, attempt, model, prompt, text, *numbers, document, created = row
+    input_tokens, output_tokens, usd = numbers
+    return ModelCall(
+        proposal,
+        step,
+        attempt,
+        model,
+        tuple((role, text_of(number)) for role, number in json.loads(prompt)),
+        text.decode("utf-8", "surrogatepass"),
+        input_tokens,
+        output_tokens,
+        usd,
+        json.loads(document),
+        created,
+    )

@@ -20,11 +20,20 @@ from discovery.errors import ConfigError, JournalError, NotFound
 from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
 from discovery.store._database import DATABASE, build, connect, translated
-from discovery.store._queries import OUTCOMES, PROGRAMS, PROPOSALS, read_outcome, read_program, read_proposal
+from discovery.store._queries import (
+    MODEL_CALLS,
+    OUTCOMES,
+    PROGRAMS,
+    PROPOSALS,
+    read_model_call,
+    read_outcome,
+    read_program,
+    read_proposal,
+)
 from discovery.store.lease import Lease
-from discovery.store.rows import Outcome, ProgramRow, ProposalRow, RunMeta
+from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
 
-__all__ = ["Journal", "Outcome", "ProgramRow", "ProposalRow", "RunMeta"]
+__all__ = ["Journal"]
 
 _Row = TypeVar("_Row")
 _PAGE = 256  # rows a query holds at a time: iterating keeps no read transaction open
@@ -190,6 +199,24 @@ class Journal:
             position = self._insert_outcome(index, program, row, verdict)
         return Outcome(position, proposal, key, verdict)
 
+    def add_model_call(self, call: ModelCall) -> None:
+        """Commit a concluded model call.
+
+        Raises:
+            JournalError: its key (proposal, step, attempt) is recorded already.
+        """
+        key = (call.proposal, call.step, call.attempt)
+        with self._commit():
+            if self._one("SELECT 1 FROM model_call WHERE proposal = ? AND step = ? AND attempt = ?", key):
+                raise JournalError(f"model call {'-'.join(map(str, key))} of run {self.meta.name} is recorded already")
+            prompt = [[role, self._source_id(content)] for role, content in call.prompt]
+            spent = (call.input_tokens, call.output_tokens, call.usd)
+            self._insert(
+                "INSERT INTO model_call (proposal, step, attempt, model, prompt, reply, input_tokens, output_tokens, "
+                "usd, document, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*key, call.model, _dump(prompt), self._source_id(call.text), *spent, _dump(call.details), _now()),
+            )
+
     def add_event(self, event: Event) -> None:
         """Commit an event; one that is not `journaled` is passed over."""
         if event.journaled:
@@ -295,6 +322,26 @@ class Journal:
         )
         return [(key, Verdict.from_json(json.loads(document))) for key, document in found]
 
+    def model_call(self, proposal: int, step: str, attempt: int) -> ModelCall | None:
+        """The model call of this key, or None."""
+        query = f"{MODEL_CALLS} WHERE proposal = ? AND step = ? AND attempt = ?"
+        found = self._one(query, (proposal, step, attempt))
+        return None if found is None else read_model_call(found, self._text)
+
+    def model_calls(self, proposal: int | None = None) -> Iterator[ModelCall]:
+        """All model calls, or those made for one proposal, in the order committed."""
+        only = "" if proposal is None else f"AND proposal = {proposal:d} "
+        query = f"{MODEL_CALLS} WHERE model_call.id > ? {only}ORDER BY model_call.id LIMIT {_PAGE}"
+        return self._pages(query, 0, lambda row: read_model_call(row, self._text))
+
+    def spending(self) -> Spending:
+        """What all model calls have cost."""
+        query = (
+            "SELECT count(*), coalesce(sum(input_tokens + output_tokens), 0), coalesce(sum(usd), 0.0), "
+            "count(*) - count(usd) FROM model_call"
+        )
+        return Spending(*self._rows(query)[0])
+
     def events(self) -> Iterator[dict[str, JSON]]:
         """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""
         query = f"SELECT id, document, created FROM event WHERE note = 0 AND id > ? ORDER BY id LIMIT {_PAGE}"
@@ -348,6 +395,10 @@ class Journal:
             return int(found[0])
         data = source.encode("utf-8", "surrogatepass")
         return self._insert("INSERT INTO source (hash, text) VALUES (?, ?)", (digest, data))
+
+    def _text(self, source: int) -> str:
+        data: bytes = self._rows("SELECT text FROM source WHERE id = ?", (source,))[0][0]
+        return data.decode("utf-8", "surrogatepass")
 
     def _insert_verdict(self, program: int | None, verdict: Verdict) -> int:
         return self._insert(

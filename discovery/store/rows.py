@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from discovery.model import JSON, Program, Proposal, Verdict
 
-__all__ = ["Outcome", "ProgramRow", "ProposalRow", "RunMeta"]
+__all__ = ["ModelCall", "Outcome", "ProgramRow", "ProposalRow", "RunMeta", "Spending"]
 
 
 @dataclass(frozen=True)
@@ -90,3 +90,49 @@ class ProgramRow:
     operator: str
     parents: tuple[str, ...]
     verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """A concluded call of a language model. Its key is (proposal, step, attempt).
+
+    Attributes:
+        proposal: Number of the proposal that it was made for; the proposal itself is committed later.
+        step, attempt: Which call of that proposal.
+        model: The model, as the run calls it.
+        prompt: Role and text of each message.
+        text: The reply as it came; "" when the call failed.
+        input_tokens, output_tokens: Of prompt and reply.
+        usd: Price in US dollars; None when unknown.
+        details: What else is known of the reply, or the error that the call ended with; plain data.
+        created: When it was committed; ISO 8601, UTC. Set by the journal.
+    """
+
+    proposal: int
+    step: str
+    attempt: int
+    model: str
+    prompt: tuple[tuple[str, str], ...]
+    text: str
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    details: Mapping[str, JSON] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a run has spent on models.
+
+    Attributes:
+        calls: Replies.
+        tokens: Of their prompts and texts.
+        usd: Sum of the known prices, US dollars.
+        unpriced: Replies whose price is unknown.
+    """
+
+    calls: int
+    tokens: int
+    usd: float
+    unpriced: int
