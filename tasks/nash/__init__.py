@@ -1,0 +1,1 @@
+"""The task family `nash`: approximate-equilibrium algorithms with proven bounds."""

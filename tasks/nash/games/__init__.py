@@ -1,0 +1,7 @@
+"""Games that programs are run on: kinds of random ones, and known worst cases."""
+
+from __future__ import annotations
+
+from discovery.tasks.nash.games.kinds import KINDS, suite
+
+__all__ = ["KINDS", "suite"]

@@ -1,0 +1,166 @@
+"""Games in normal form: payoff tensors, mixed profiles, regrets.
+
+Player i's payoffs are a tensor of shape (m_1, ..., m_n), one axis a player, with values in [0, 1]. A strategy is a
+vector of probabilities over the player's actions, a profile one strategy for every player. Players are numbered from 0
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Payoffs",
+    "Profile",
+    "Vector",
+    "checked_payoffs",
+    "checked_profile",
+    "mixture",
+    "pair_payoffs",
+    "payoff",
+    "payoff_vector",
+    "probabilities",
+    "pure",
+    "regrets",
+    "replaced",
+    "uniform",
+]
+
+Vector: TypeAlias = NDArray[np.float64]
+Payoffs: TypeAlias = tuple[NDArray[np.float64], ...]
+Profile: TypeAlias = tuple[Vector, ...]
+
+
+def checked_payoffs(*payoffs: ArrayLike) -> Payoffs:
+    """The payoff tensors as float64 arrays.
+
+    Raises:
+        ValueError: fewer than two players, not one axis for every player, differing shapes, a player without an action,
+            or a value that is not a number in [0, 1].
+    """
+    players = len(payoffs)
+    if players < 2:
+        raise ValueError(f"expected the payoffs of at least two players, one array each; got {players}")
+    tensors = []
+    for number, given in enumerate(payoffs, start=1):
+        tensor = real_array(given, f"payoffs of player {number}")
+        if tensor.ndim != players:
+            raise ValueError(
+                f"payoffs of player {number} must have one axis for each of the {players} players; "
+                f"got shape {tensor.shape}"
+            )
+        if tensor.size == 0:
+            raise ValueError(
+                f"every player needs at least one action; payoffs of player {number} have shape {tensor.shape}"
+            )
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"payoffs of player {number} hold NaN or infinity; expected numbers in [0, 1]")
+        if tensor.min() < 0 or tensor.max() > 1:
+            raise ValueError(
+                f"payoffs of player {number} must lie in [0, 1]; got {tensor.min():g} to {tensor.max():g}. "
+                "Shift and scale each player's payoffs; regrets scale along"
+            )
+        tensors.append(tensor)
+    shapes = [tensor.shape for tensor in tensors]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"payoffs of all players must have the same shape; got {', '.join(map(str, shapes))}")
+    return tuple(tensors)
+
+
+def checked_profile(payoffs: Payoffs, profile: Sequence[ArrayLike]) -> Profile:
+    """`profile` as float64 vectors.
+
+    Raises:
+        ValueError: not one strategy for every player, or one that is no probability vector over the player's actions
+            (to 1e-9).
+    """
+    shape = payoffs[0].shape
+    if len(profile) != len(shape):
+        raise ValueError(f"expected {len(shape)} strategies, one for every player; got {len(profile)}")
+    vectors = []
+    for number, (given, actions) in enumerate(zip(profile, shape, strict=True), start=1):
+        vector = real_array(given, f"strategy of player {number}")
+        if vector.shape != (actions,):
+            raise ValueError(f"strategy of player {number} must have shape ({actions},); got {vector.shape}")
+        if not (vector >= -1e-9).all() or not abs(vector.sum() - 1) <= 1e-9:
+            raise ValueError(f"strategy of player {number} must be probabilities that sum to 1; got {vector.tolist()}")
+        vectors.append(probabilities(vector))
+    return tuple(vectors)
+
+
+def real_array(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """A float64 copy of `values`; raises ValueError, which calls them `name`, when they are not real numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":  # neither text nor complex numbers nor dates; objects may be fractions
+            raise TypeError(f"got {array.dtype}")
+        return np.array(array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+
+
+def probabilities(values: ArrayLike) -> Vector:
+    """`values` as a probability vector: what rounding left below 0 becomes 0, and the sum 1."""
+    clipped = np.maximum(np.asarray(values, float), 0.0)
+    result: Vector = clipped / clipped.sum()
+    return result
+
+
+def pure(action: int, actions: int) -> Vector:
+    """The strategy, of shape (actions,), that always plays `action`."""
+    strategy = np.zeros(actions)
+    strategy[action] = 1.0
+    return strategy
+
+
+def uniform(payoffs: Payoffs) -> Profile:
+    """The profile in which everyone plays all actions alike."""
+    return tuple(np.full(actions, 1.0 / actions) for actions in payoffs[0].shape)
+
+
+def replaced(profile: Profile, player: int, strategy: Vector) -> Profile:
+    """`profile` with the strategy of `player` replaced."""
+    return (*profile[:player], strategy, *profile[player + 1 :])
+
+
+def mixture(strategies: Sequence[Vector], weights: ArrayLike) -> Vector:
+    """`sum_k weights[k] * strategies[k]`: strategies of one player, mixed."""
+    return probabilities(np.asarray(weights, float) @ np.array(strategies))
+
+
+def payoff_vector(tensor: NDArray[np.float64], profile: Profile, player: int) -> Vector:
+    """Expected payoff for each action of `player` when the others play `profile`.
+
+    Args:
+        tensor: Anyone's payoffs.
+        profile: The entry of `player` is not used.
+    """
+    for axis in reversed(range(tensor.ndim)):
+        if axis != player:
+            tensor = np.tensordot(tensor, profile[axis], axes=(axis, 0))
+    return tensor
+
+
+def pair_payoffs(tensor: NDArray[np.float64], profile: Profile, first: int, second: int) -> NDArray[np.float64]:
+    """Expected payoffs, shape (m_first, m_second), for the actions of two players while the others play `profile`."""
+    for axis in reversed(range(tensor.ndim)):
+        if axis not in (first, second):
+            tensor = np.tensordot(tensor, profile[axis], axes=(axis, 0))
+    return tensor if first < second else tensor.T
+
+
+def payoff(tensor: NDArray[np.float64], profile: Profile) -> float:
+    """Expected payoff in `profile`."""
+    return float(payoff_vector(tensor, profile, 0) @ profile[0])
+
+
+def regrets(payoffs: Payoffs, profile: Profile) -> Vector:
+    """What each player gains at most by deviating alone: `f_i = max_a U_i(a, s_-i) - U_i(s)`, shape (players,)."""
+    values = [payoff_vector(tensor, profile, player) for player, tensor in enumerate(payoffs)]
+    gains = [vector.max() - vector @ own for vector, own in zip(values, profile, strict=True)]
+    found: Vector = np.maximum(np.array(gains), 0.0)
+    return found
