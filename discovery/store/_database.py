@@ -18,7 +18,7 @@ from pathlib import Path
 from discovery.errors import DiscoveryError, EnvironmentMissing, JournalError
 from discovery.store.files import sync_folder
 
-__all__ = ["DATABASE", "SCHEMA_VERSION", "build", "connect", "translated"]
+__all__ = ["DATABASE", "SCHEMA_VERSION", "build", "connect", "translated", "unreadable"]
 
 DATABASE = "run.db"
 SCHEMA_VERSION = 2
@@ -147,28 +147,47 @@ def translated(folder: Path) -> Iterator[None]:
     """Turn failures of SQLite and of the file system about `folder` into errors a user can act on."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite quotes damaged names
         raise _sqlite_failure(error, folder) from error
     except OSError as error:
         raise _system_failure(error, folder) from error
 
 
-def _sqlite_failure(error: sqlite3.Error, folder: Path) -> DiscoveryError:
-    name = getattr(error, "sqlite_errorname", "")
+@contextmanager
+def unreadable(folder: Path) -> Iterator[None]:
+    """Around the reading of a record: one that is no record any more is damage of the database in `folder`."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise JournalError(
+            f"{folder / DATABASE} is damaged: a record cannot be read ({_reason(error)})", hint=_RESTORE
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What `error` says, in one line of printable characters: it may quote damaged bytes."""
+    line = " ".join(str(error).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200]
+
+
+def _sqlite_failure(error: sqlite3.Error | UnicodeDecodeError, folder: Path) -> DiscoveryError:
+    name, reason = getattr(error, "sqlite_errorname", ""), _reason(error)
     path = folder / DATABASE
     if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and _is_full(folder)):
         return _full(folder)
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         what = "is not a database" if name.startswith("SQLITE_NOTADB") else "is damaged"
-        return JournalError(f"{path} {what} ({error})", hint=_RESTORE)
+        return JournalError(f"{path} {what} ({reason})", hint=_RESTORE)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalError(
             f"{path} has been locked by another program for {_LOCK_SECONDS:g} seconds",
             hint="close what else has the file open (a database browser, a copy in progress), then try again",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return _forbidden(folder, str(error))
-    return JournalError(f"{path}: {error}" + (f" [{name}]" if name else ""))
+        return _forbidden(folder, reason)
+    if not name:  # text that is no UTF-8
+        return JournalError(f"{path} is damaged ({reason})", hint=_RESTORE)
+    return JournalError(f"{path}: {reason} [{name}]")
 
 
 def _system_failure(error: OSError, folder: Path) -> DiscoveryError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
-from discovery.model import Program, Proposal, Verdict
+from discovery.model import JSON, Program, Proposal, Verdict
 from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow
 
 __all__ = [
@@ -14,20 +15,23 @@ __all__ = [
     "OUTCOMES",
     "PROGRAMS",
     "PROPOSALS",
+    "read_event",
     "read_model_call",
     "read_outcome",
     "read_program",
     "read_proposal",
+    "read_text",
+    "read_verdict",
 ]
 
 PROPOSALS = (
-    "SELECT proposal.id, proposal.document, text, key, repeat, proposal.created, verdict.document FROM proposal "
+    "SELECT proposal.id, proposal.document, hash, text, key, repeat, proposal.created, verdict.document FROM proposal "
     "JOIN source ON source.id = proposal.source LEFT JOIN program ON program.id = proposal.program "
     "LEFT JOIN outcome ON outcome.proposal = proposal.id AND proposal.program IS NULL "
     "LEFT JOIN verdict ON verdict.id = outcome.verdict"
 )
 PROGRAMS = (
-    "SELECT program.id, key, skeleton, program.first, text, proposal.document, verdict.document FROM program "
+    "SELECT program.id, key, skeleton, program.first, hash, text, proposal.document, verdict.document FROM program "
     "JOIN proposal ON proposal.id = program.first JOIN source ON source.id = proposal.source "
     "LEFT JOIN outcome ON outcome.program = program.id AND settles = 1 "
     "LEFT JOIN verdict ON verdict.id = outcome.verdict"
@@ -38,46 +42,46 @@ OUTCOMES = (
     "LEFT JOIN program ON program.id = outcome.program"
 )
 MODEL_CALLS = (
-    "SELECT model_call.id, proposal, step, attempt, model, prompt, text, input_tokens, output_tokens, usd, document, "
+    "SELECT model_call.id, proposal, step, attempt, model, prompt, hash, text, input_tokens, output_tokens, usd, document, "
     "created FROM model_call JOIN source ON source.id = reply"
 )
 
 
 def read_proposal(row: tuple[Any, ...]) -> ProposalRow:
     """One row of `PROPOSALS`."""
-    _, document, text, key, repeat, created, rejection = row
+    _, document, digest, text, key, repeat, created, rejection = row
     return ProposalRow(
         Proposal.from_json(json.loads(document)),
-        text.decode("utf-8", "surrogatepass"),
+        read_text((digest, text)),
         key,
         bool(repeat),
-        None if rejection is None else Verdict.from_json(json.loads(rejection)),
+        None if rejection is None else read_verdict(rejection),
         created,
     )
 
 
 def read_program(row: tuple[Any, ...]) -> ProgramRow:
     """One row of `PROGRAMS`."""
-    _, key, skeleton, first, text, document, verdict = row
+    _, key, skeleton, first, digest, text, document, verdict = row
     proposal = Proposal.from_json(json.loads(document))
     return ProgramRow(
-        Program(text.decode("utf-8", "surrogatepass"), key, skeleton),
+        Program(read_text((digest, text)), key, skeleton),
         first,
         proposal.operator,
         proposal.parents,
-        None if verdict is None else Verdict.from_json(json.loads(verdict)),
+        None if verdict is None else read_verdict(verdict),
     )
 
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """One row of `OUTCOMES`."""
     position, proposal, key, verdict = row
-    return Outcome(position, Proposal.from_json(json.loads(proposal)), key, Verdict.from_json(json.loads(verdict)))
+    return Outcome(position, Proposal.from_json(json.loads(proposal)), key, read_verdict(verdict))
 
 
 def read_model_call(row: tuple[Any, ...], text_of: Callable[[int], str]) -> ModelCall:
     """One row of `MODEL_CALLS`; `text_of` gives the text with a number in table `source`."""
-    _, proposal, step, attempt, model, prompt, text, *numbers, document, created = row
+    _, proposal, step, attempt, model, prompt, digest, text, *numbers, document, created = row
     input_tokens, output_tokens, usd = numbers
     return ModelCall(
         proposal,
@@ -85,10 +89,29 @@ def read_model_call(row: tuple[Any, ...], text_of: Callable[[int], str]) -> Mode
         attempt,
         model,
         tuple((role, text_of(number)) for role, number in json.loads(prompt)),
-        text.decode("utf-8", "surrogatepass"),
+        read_text((digest, text)),
         input_tokens,
         output_tokens,
         usd,
         json.loads(document),
         created,
     )
+
+
+def read_verdict(document: str) -> Verdict:
+    """A column `verdict.document`."""
+    return Verdict.from_json(json.loads(document))
+
+
+def read_event(row: tuple[Any, ...]) -> dict[str, JSON]:
+    """A row (id, document, created) of `event`."""
+    _, document, created = row
+    return {"time": created, **json.loads(document)}
+
+
+def read_text(row: tuple[str, bytes]) -> str:
+    """A row (hash, text) of `source`. Raises ValueError where the text is not the one that was stored."""
+    digest, data = row
+    if sha256(data).hexdigest() != digest:
+        raise ValueError(f"a source text no longer has its hash {digest[:12]}")
+    return data.decode("utf-8", "surrogatepass")

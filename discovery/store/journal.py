@@ -19,16 +19,19 @@ from typing import Any, TypeVar
 from discovery.errors import ConfigError, JournalError, NotFound
 from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
-from discovery.store._database import DATABASE, build, connect, translated
+from discovery.store._database import DATABASE, build, connect, translated, unreadable
 from discovery.store._queries import (
     MODEL_CALLS,
     OUTCOMES,
     PROGRAMS,
     PROPOSALS,
+    read_event,
     read_model_call,
     read_outcome,
     read_program,
     read_proposal,
+    read_text,
+    read_verdict,
 )
 from discovery.store.lease import Lease
 from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
@@ -54,7 +57,7 @@ class Journal:
         name, task, *documents, created = self._rows(
             "SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1"
         )[0]
-        config, versions, sandbox = (json.loads(text) for text in documents)
+        config, versions, sandbox = (self._sound(json.loads, text) for text in documents)
         self.meta = RunMeta(name, task, config, versions, sandbox, created)
 
     @classmethod
@@ -195,7 +198,7 @@ class Journal:
             if found is None:
                 raise JournalError(f"proposal {index} cannot be concluded: its program has no verdict yet")
             row, key, document = found
-            verdict = Verdict.from_json(json.loads(document))
+            verdict = self._sound(read_verdict, document)
             position = self._insert_outcome(index, program, row, verdict)
         return Outcome(position, proposal, key, verdict)
 
@@ -237,7 +240,7 @@ class Journal:
         found = self._one(f"{PROPOSALS} WHERE proposal.id = ?", (index,))
         if found is None:
             raise NotFound(f"run {self.meta.name} has no proposal {index}")
-        return read_proposal(found)
+        return self._sound(read_proposal, found)
 
     def proposal_count(self) -> int:
         """Number of proposals: accepted, repeated and refused ones."""
@@ -260,7 +263,7 @@ class Journal:
         found = self._one(f"{PROGRAMS} WHERE program.key = ?", (key,))
         if found is None:
             raise NotFound(f"run {self.meta.name} has no program {key[:12]}")
-        return read_program(found)
+        return self._sound(read_program, found)
 
     def programs(self) -> Iterator[ProgramRow]:
         """All programs, in the order in which they were first proposed."""
@@ -301,7 +304,7 @@ class Journal:
             "WHERE program.key = ? ORDER BY verdict.id",
             (key,),
         )
-        return [Verdict.from_json(json.loads(document)) for (document,) in found]
+        return [self._sound(read_verdict, document) for (document,) in found]
 
     def outcomes(self, after: int = 0) -> Iterator[Outcome]:
         """Outcomes of positions above `after`, in order."""
@@ -310,7 +313,7 @@ class Journal:
     def outcome(self, index: int) -> Outcome | None:
         """The outcome of proposal `index`, or None while it is open."""
         found = self._one(f"{OUTCOMES} WHERE proposal = ?", (index,))
-        return None if found is None else read_outcome(found)
+        return None if found is None else self._sound(read_outcome, found)
 
     def best(self, n: int = 1) -> list[tuple[str, Verdict]]:
         """The `n` best programs by final score, as (key, final verdict); equal scores in the order first proposed."""
@@ -320,13 +323,13 @@ class Journal:
             "ORDER BY outcome.score DESC, outcome.first LIMIT ?",
             (n,),
         )
-        return [(key, Verdict.from_json(json.loads(document))) for key, document in found]
+        return [(key, self._sound(read_verdict, document)) for key, document in found]
 
     def model_call(self, proposal: int, step: str, attempt: int) -> ModelCall | None:
         """The model call of this key, or None."""
         query = f"{MODEL_CALLS} WHERE proposal = ? AND step = ? AND attempt = ?"
         found = self._one(query, (proposal, step, attempt))
-        return None if found is None else read_model_call(found, self._text)
+        return None if found is None else self._sound(lambda row: read_model_call(row, self._text), found)
 
     def model_calls(self, proposal: int | None = None) -> Iterator[ModelCall]:
         """All model calls, or those made for one proposal, in the order committed."""
@@ -345,18 +348,18 @@ class Journal:
     def events(self) -> Iterator[dict[str, JSON]]:
         """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""
         query = f"SELECT id, document, created FROM event WHERE note = 0 AND id > ? ORDER BY id LIMIT {_PAGE}"
-        return self._pages(query, 0, lambda row: {"time": row[2], **json.loads(row[1])})
+        return self._pages(query, 0, read_event)
 
     def last_event(self, kind: str) -> dict[str, JSON] | None:
         """The latest event of class `kind`, as `events` gives it, or None."""
-        query = "SELECT document, created FROM event WHERE note = 0 AND kind = ? ORDER BY id DESC LIMIT 1"
+        query = "SELECT id, document, created FROM event WHERE note = 0 AND kind = ? ORDER BY id DESC LIMIT 1"
         found = self._one(query, (kind,))
-        return None if found is None else {"time": found[1], **json.loads(found[0])}
+        return None if found is None else self._sound(read_event, found)
 
     def notes(self, kind: str) -> list[JSON]:
         """The documents of one kind, in the order committed."""
         found = self._rows("SELECT document FROM event WHERE note = 1 AND kind = ? ORDER BY id", (kind,))
-        return [json.loads(document) for (document,) in found]
+        return [self._sound(json.loads, document) for (document,) in found]
 
     # Beneath.
 
@@ -397,8 +400,7 @@ class Journal:
         return self._insert("INSERT INTO source (hash, text) VALUES (?, ?)", (digest, data))
 
     def _text(self, source: int) -> str:
-        data: bytes = self._rows("SELECT text FROM source WHERE id = ?", (source,))[0][0]
-        return data.decode("utf-8", "surrogatepass")
+        return read_text(self._rows("SELECT hash, text FROM source WHERE id = ?", (source,))[0])
 
     def _insert_verdict(self, program: int | None, verdict: Verdict) -> int:
         return self._insert(
@@ -430,7 +432,7 @@ class Journal:
             raise JournalError(f"run {self.meta.name} has no proposal {index}")
         if self._one("SELECT 1 FROM outcome WHERE proposal = ?", (index,)):
             raise JournalError(f"proposal {index} has its outcome already")
-        return int(found[0]), Proposal.from_json(json.loads(found[1]))
+        return int(found[0]), self._sound(lambda text: Proposal.from_json(json.loads(text)), found[1])
 
     def _add_document(self, kind: str, note: int, version: int, data: JSON) -> None:
         with self._commit():
@@ -457,8 +459,13 @@ class Journal:
     def _pages(self, query: str, after: int, row: Callable[[tuple[Any, ...]], _Row]) -> Iterator[_Row]:
         while page := self._rows(query, (after,)):
             for found in page:
-                yield row(found)
+                yield self._sound(row, found)
             after = page[-1][0]
+
+    def _sound(self, read: Callable[[Any], _Row], stored: Any) -> _Row:
+        """`read(stored)`: what SQLite hands back may be damaged inside a page that is sound, and then cannot be read."""
+        with unreadable(self.folder):
+            return read(stored)
 
     def _where(self) -> str:
         return f"`discovery show {self.folder} --programs` lists the programs"

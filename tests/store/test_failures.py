@@ -103,6 +103,51 @@ def test_reading_a_damaged_file(run: Path) -> None:
     _one_line(caught)
 
 
+def _change(run: Path, table: str, column: str, value: object) -> None:
+    """What a flipped bit within a sound page does: SQLite has no checksums in its main file."""
+    db = sqlite3.connect(run / "run.db")
+    db.execute(f"DROP TRIGGER {table}_update")
+    db.execute(f"UPDATE {table} SET {column} = ? WHERE id = (SELECT max(id) FROM {table})", (value,))
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("run", "config", '{"seed":'),
+        ("run", "versions", b"\xff"),
+        ("verdict", "document", "{oops"),
+        ("verdict", "document", '{"stat5s":"scored"}'),
+        ("verdict", "document", "[]"),
+        ("proposal", "document", '{"index":'),
+        ("source", "text", b"another program"),
+        ("source", "text", b"\xff\xfe"),
+        ("event", "document", "{oops"),
+    ],
+)
+def test_a_damaged_record(run: Path, table: str, column: str, value: object) -> None:
+    with Journal.open(run, write=True) as journal:
+        journal.add_note("confirmation", {"finalists": []})
+    _change(run, table, column, value)
+    with pytest.raises(JournalError, match="damaged") as caught, Journal.open(run) as journal:
+        list(journal.programs())
+        list(journal.proposals())
+        list(journal.outcomes())
+        journal.best(100)
+        journal.notes("confirmation")
+    _one_line(caught)
+
+
+def test_a_damaged_table_of_contents(run: Path) -> None:
+    """SQLite quotes the damaged name in its message, whatever bytes it has."""
+    path = run / "run.db"
+    path.write_bytes(path.read_bytes().replace(b"outcome_program", b"out\nome\xaapro\xffam"))
+    with pytest.raises(JournalError, match="damaged") as caught, Journal.open(run) as journal:
+        journal.best()
+    _one_line(caught)
+
+
 def test_a_truncated_file(run: Path) -> None:
     os.truncate(run / "run.db", (run / "run.db").stat().st_size // 2)
     with pytest.raises(JournalError, match="damaged"):
