@@ -33,7 +33,7 @@ class SearchConfig(BaseModel):
         edits: Mean number of successive edits of one mutation (geometric, at least 1).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     strategy: Literal["evolution", "best_of_n"] = "evolution"
     population: int = Field(default=40, ge=2)
@@ -127,11 +127,11 @@ class RunConfig(BaseModel):
         sandbox: Backend by name, or `"auto"`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     seed: int = Field(default=0, ge=0)
     max_proposals: int = Field(default=200, ge=1)
-    max_time: Seconds | None = Field(default=None, gt=0)
+    max_time: Seconds | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, ge=1)
     max_calls: int | None = Field(default=None, ge=1)

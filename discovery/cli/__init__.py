@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from discovery import __version__
 from discovery.cli.check import command as check_command
@@ -78,8 +80,14 @@ app.command("doctor")(doctor_command)
 
 def main() -> None:
     """Run the command line. A failure that a user can mend is one clear line, and a hint, without a traceback."""
+    _replace_closed_streams()
     try:
-        app()
+        if not _wants_json():
+            app()
+        raise SystemExit(app(standalone_mode=False) or 0)
+    except TyperException as error:
+        message = getattr(error, "format_message", error.__str__)()
+        _complain(message, "`discovery VERB -h` shows what a verb takes", 2)
     except DiscoveryError as error:
         _complain(error.message, error.hint, error.exit_code)
     except BrokenPipeError:
@@ -93,8 +101,21 @@ def main() -> None:
         _complain(f"{where}{error.strerror}", "", 5)
 
 
+def _replace_closed_streams() -> None:
+    """Where a standard stream is closed (`>&-`), the null device: else the next file opened would take its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
+def _wants_json() -> bool:
+    return "--json" in sys.argv[1:]
+
+
 def _complain(message: str, hint: str, code: int) -> None:
-    if "--json" in sys.argv[1:]:
+    if _wants_json():
         print(json.dumps({"code": code, "message": message, "hint": hint}), file=sys.stderr)
     else:
         print(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), file=sys.stderr)

@@ -463,7 +463,7 @@ class Journal:
             after = page[-1][0]
 
     def _sound(self, read: Callable[[Any], _Row], stored: Any) -> _Row:
-        """`read(stored)`: what SQLite hands back may be damaged inside a page that is sound, and then cannot be read."""
+        """`read(stored)`: a record may be damaged inside a page that is sound to SQLite."""
         with unreadable(self.folder):
             return read(stored)
 

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from discovery.errors import ConfigError, DiscoveryError, NotFound
+from discovery.errors import ConfigError, DiscoveryError, EnvironmentMissing, NotFound
 from discovery.store._database import DATABASE, translated
 from discovery.store.journal import Journal
 
@@ -36,7 +36,13 @@ def new_run_folder(task: str, out: Path | None = None) -> Path:
     word = re.sub(r"[^A-Za-z0-9]+", "-", task.rstrip("/").rpartition("/")[2]).strip("-").lower() or "run"
     name = f"{word}-{datetime.now():%Y%m%d-%H%M%S}"
     with translated(parent):
-        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+            reason = "it is a file" if parent.is_file() else error.strerror
+            raise EnvironmentMissing(
+                f"{parent} cannot be a folder for runs: {reason}", hint="choose another folder with --out"
+            ) from error
         number = 1
         while True:
             folder = parent / (name if number == 1 else f"{name}-{number}")

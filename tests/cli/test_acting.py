@@ -159,9 +159,40 @@ def test_bad_input_is_one_clear_line(
     assert message in " ".join(result.stderr.split()) + result.stdout and "Traceback" not in result.stderr
 
 
-def test_errors_as_json(home: Path, here: Callable[..., Result]) -> None:
-    result = here("run", "nothing", "--json", cwd=home)
-    assert json.loads(result.stderr.splitlines()[-1])["code"] == result.returncode == 3
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nothing"], 3, "nothing"),
+        (["run", "./toy", "--workers", "x"], 2, "--workers"),
+        (["run", "./toy", "--bogus"], 2, "--bogus"),
+        (["run", "./toy", "--out", "toy/task.py"], 5, "toy/task.py"),
+        (["show"], 2, "RUN"),
+        (["chekc"], 2, "check"),
+        (["list", "more"], 2, "more"),
+    ],
+)
+def test_errors_as_json(home: Path, arguments: list[str], code: int, message: str, here: Callable[..., Result]) -> None:
+    result = here(*arguments, "--json", cwd=home)
+    error = json.loads(result.stderr)
+    assert error["code"] == result.returncode == code and message in error["message"] and error["hint"]
+    assert result.stdout == ""
+
+
+def test_json_and_help_and_success_as_ever(home: Path, here: Callable[..., Result]) -> None:
+    assert here("list", "--json", cwd=home).returncode == 0
+    result = here("list", "--json", "-h", cwd=home)
+    assert result.returncode == 0 and "Usage" in result.stdout
+
+
+def test_closed_streams(home: Path) -> None:
+    for closed in (">&-", "2>&-", "<&-"):
+        command = f"exec {sys.executable} -m discovery show nothing {closed}"
+        result = subprocess.run(["bash", "-c", command], cwd=home, capture_output=True, text=True)
+        assert result.returncode == 3 and "Traceback" not in result.stderr
+    result = subprocess.run(
+        ["bash", "-c", f"exec {sys.executable} -m discovery task list >&-"], cwd=home, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("code", ["raise ValueError('no data')", "task = 3", "import nothing_of_that_name"])

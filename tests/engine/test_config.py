@@ -41,6 +41,10 @@ def test_the_default_is_the_model() -> None:
         ("[llm.prices.mine]\ninput = -1\noutput = 0", "llm.prices.mine.input: .*got -1"),
         ("max_usd = inf", "max_usd: "),
         ("max_time = -3", "max_time: .*got -3"),
+        ("max_time = inf", "max_time: .*finite.*got inf"),
+        ("max_time = nan", "max_time: .*got nan"),
+        ("seed = true", "seed: .*got True"),
+        ('workers = "2"', "workers: .*got '2'"),
     ],
 )
 def test_mistakes_in_a_file(tmp_path: Path, text: str, message: str) -> None:

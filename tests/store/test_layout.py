@@ -48,9 +48,10 @@ def test_runs_folder_defaults_to_runs(tmp_path: Path) -> None:
 
 def test_a_parent_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
-    with pytest.raises(Exception, match="out") as caught:
-        new_run_folder("toy", tmp_path / "out")
-    assert caught.type.__name__ == "JournalError"
+    for parent in (tmp_path / "out", tmp_path / "out" / "deeper", Path("/proc/nowhere")):
+        with pytest.raises(EnvironmentMissing, match=parent.name) as caught:
+            new_run_folder("toy", parent)
+        assert "--out" in caught.value.hint
 
 
 def test_a_parent_that_cannot_be_written_is_environment_missing(tmp_path: Path) -> None:
