@@ -131,7 +131,7 @@ class RunConfig(BaseModel):
 
     seed: int = Field(default=0, ge=0)
     max_proposals: int = Field(default=200, ge=1)
-    max_time: Seconds | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_time: Seconds | None = Field(default=None, gt=0)
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, ge=1)
     max_calls: int | None = Field(default=None, ge=1)
