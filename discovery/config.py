@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from discovery.errors import ConfigError, NotFound
+from discovery.feedback import Level
 from discovery.model import JSON
 
 __all__ = ["LLMConfig", "Price", "RunConfig", "SearchConfig", "parse_seconds", "resolve"]
@@ -125,6 +126,8 @@ class RunConfig(BaseModel):
             what is committed when it is asked.
         window: See `visibility`; at most this many proposals are in flight.
         sandbox: Backend by name, or `"auto"`.
+        feedback: How much of a verdict prompts tell: `"score"`, `"errors"`, `"cases"` or `"graph"`, each more than the
+            one before. More is not always better.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -139,6 +142,7 @@ class RunConfig(BaseModel):
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
     sandbox: Literal["auto", "bubblewrap", "unsafe"] = "auto"
+    feedback: Level = "cases"
     search: SearchConfig = SearchConfig()
     llm: LLMConfig = LLMConfig()
 
