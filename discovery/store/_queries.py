@@ -42,8 +42,8 @@ OUTCOMES = (
     "LEFT JOIN program ON program.id = outcome.program"
 )
 MODEL_CALLS = (
-    "SELECT model_call.id, proposal, step, attempt, model, prompt, hash, text, input_tokens, output_tokens, usd, document, "
-    "created FROM model_call JOIN source ON source.id = reply"
+    "SELECT model_call.id, proposal, step, attempt, model, prompt, hash, text, input_tokens, output_tokens, usd, "
+    "document, created FROM model_call JOIN source ON source.id = reply"
 )
 
 
