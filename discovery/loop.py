@@ -1,20 +1,22 @@
-"""The discovery loop: ask, propose, check, journal, evaluate, journal, tell.
+"""The discovery loop: ask, journal, write, check, journal, evaluate, journal, tell.
 
 Everything that a proposal depends on is in the journal before it is used: its position, the seed, the configuration and
-the outcomes told so far. Killed at any moment and taken up again, a run proposes the same programs (under the `window`
-policy) and judges none twice.
+the outcomes told so far. Killed at any moment and taken up again, a run writes what was asked for from the same
+context, and judges none twice.
 
 Visibility. Under `window`, proposal k is asked when the outcomes of all proposals up to k - window exist, and is told
 exactly those, in the order of their numbers. Under `arrival` it is told all that the journal holds, in the order in
-which they were concluded; the position is recorded with the proposal.
+which they were concluded. Either way the number of outcomes told is recorded with the proposal.
+
+Writing may take long (a model is asked) but no process; judging takes a worker. Each has a limit of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from discovery.config import RunConfig
@@ -22,10 +24,10 @@ from discovery.errors import DiscoveryError, TaskError
 from discovery.evaluate import Pool
 from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.model import Program, Proposal, Rejected, Verdict
-from discovery.propose import Proposer
+from discovery.propose import Context, Draft, Memory, Proposer
 from discovery.randomness import stream
 from discovery.search import make_strategy
-from discovery.store import Journal, Outcome
+from discovery.store import Asked, Journal, Outcome
 from discovery.task import Task, check_source, task_code
 
 __all__ = ["Loop", "Summary", "active_seconds", "check_seeds"]
@@ -90,6 +92,7 @@ class Loop:
         journal: Open for writing; its outcomes are told first.
         task, config, proposer, pool: The run's parts; the pool is already started.
         observers: Called with every event; they cannot change the run.
+        writers: Proposals that may be in the writing at once.
 
     The loop owns neither journal nor pool: whoever made them closes them.
     """
@@ -102,6 +105,8 @@ class Loop:
         proposer: Proposer,
         pool: Pool,
         observers: Sequence[Observer] = (),
+        *,
+        writers: int = 1,
     ) -> None:
         self._journal = journal
         self._task = task
@@ -110,11 +115,14 @@ class Loop:
         self._pool = pool
         pool.on_lost = lambda line: self._emit(Alarm(line))
         self._observers = list(observers)
-        self._strategy = make_strategy(config.search, [program.key for program in check_seeds(task)])
-        self._count = journal.proposal_count()
+        self._seeds = check_seeds(task)
+        self._strategy = make_strategy(config.search, [program.key for program in self._seeds])
+        self._memory = Memory(journal)
+        self._asked = journal.asked_count()
+        self._written = journal.proposal_count()
         self._outcomes: dict[int, Outcome] = {}
-        self._told = 0
-        self._position = 0
+        self._writers = writers
+        self._writing: set[int] = set()
         self._pending: dict[int, asyncio.Task[None]] = {}
         self._judging: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Event()
@@ -154,26 +162,30 @@ class Loop:
     async def _work(self) -> None:
         for row in self._journal.proposals():
             if row.key is not None and row.proposal.index not in self._concluded:
-                self._launch(row.proposal.index, self._journal.program(row.key))
-        while self._count < self._config.max_proposals and await self._room():
-            await self._propose(self._count)
+                self._launch(row.proposal.index, self._judge(row.proposal.index, self._journal.program(row.key)))
+        for asked in self._journal.unwritten():
+            if not await self._room(self._desk):
+                break
+            self._take_up(asked)
+        while self._asked < self._config.max_proposals and await self._room(self._ready):
+            self._take_up(self._ask(self._asked))
         while self._pending and self._failure is None:
             await self._wait()
 
     def _end(self) -> Summary:
-        finished = self._count >= self._config.max_proposals and self._judged == self._count
+        finished = self._asked >= self._config.max_proposals and self._judged == self._asked
         reason = "limit" if finished else self._reason
         message = ""
         if self._failure is not None:
             interrupted = isinstance(self._failure, asyncio.CancelledError | KeyboardInterrupt)
             reason, message = "interrupted" if interrupted else "failed", str(self._failure)
         try:
-            self._emit(RunStopped(reason, message, self._count, self._judged, *(self._best or (None, None))))
+            self._emit(RunStopped(reason, message, self._written, self._judged, *(self._best or (None, None))))
         except DiscoveryError as error:
             raise self._failure or error from error
         if self._failure is not None:
             raise self._failure
-        return Summary(reason, self._count, self._judged)
+        return Summary(reason, self._written, self._judged)
 
     # What the journal already holds
 
@@ -187,8 +199,8 @@ class Loop:
         """Account for an outcome; True when it is the new best."""
         self._concluded.add(outcome.index)
         self._judged += 1
-        slot = outcome.index if self._config.visibility == "window" else outcome.position
-        self._outcomes[slot] = outcome
+        place = outcome.index + 1 if self._config.visibility == "window" else outcome.position
+        self._outcomes[place] = outcome
         score = outcome.verdict.score
         if outcome.key is None or score is None or (self._best is not None and score <= self._best[1]):
             return False
@@ -197,15 +209,25 @@ class Loop:
 
     # Asking
 
-    def _ready(self) -> bool:
+    def _visible(self) -> int:
+        """Number of outcomes that the next proposal is told."""
         if self._config.visibility == "window":
-            needed = self._count - self._config.window
-            return needed < 0 or needed in self._concluded  # all before it were, when the last one was asked
-        return len(self._pending) < 2 * self._config.workers
+            return max(0, self._asked - self._config.window + 1)
+        return len(self._concluded)
 
-    async def _room(self) -> bool:
-        """Wait until the next proposal may be asked; False when the run is to end instead."""
-        while not self._ready():
+    def _desk(self) -> bool:
+        return len(self._writing) < self._writers
+
+    def _ready(self) -> bool:
+        if not self._desk():
+            return False
+        if self._config.visibility == "window":
+            return self._visible() == 0 or self._visible() - 1 in self._concluded  # all before it were, at the last ask
+        return len(self._pending) - len(self._writing) < 2 * self._config.workers
+
+    async def _room(self, ready: Callable[[], bool]) -> bool:
+        """Wait until `ready`; False when the run is to end instead."""
+        while not ready():
             if self._draining.is_set() or self._failure is not None:
                 return False
             await self._wait()
@@ -217,49 +239,64 @@ class Loop:
         await self._changed.wait()
         self._changed.clear()
 
-    def _tell(self) -> int:
-        """Tell the strategy what the policy lets the next proposal see; returns the position to record."""
-        if self._config.visibility == "window":
-            last = self._count - self._config.window
-            while self._told <= last:
-                outcome = self._outcomes.pop(self._told)
-                self._strategy.tell(outcome)
-                self._told += 1
-            return max(last, -1) + 1
-        for position in sorted(self._outcomes):
-            outcome = self._outcomes.pop(position)
+    def _tell(self, seen: int) -> None:
+        """Tell strategy and memory the outcomes up to number `seen`."""
+        for place in range(len(self._memory) + 1, seen + 1):
+            outcome = self._outcomes.pop(place)
             self._strategy.tell(outcome)
-            self._position = position
-        return self._position
+            self._memory.tell(outcome)
 
-    async def _propose(self, index: int) -> None:
-        """Ask for proposal `index`, have it written and checked, commit it, and start judging it."""
-        seen = self._tell()
-        proposal = self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen)
-        parents = [self._journal.program(key) for key in proposal.parents]
-        source = ""
+    def _ask(self, index: int) -> Asked:
+        """Ask for proposal `index` and commit what it depends on."""
+        seen = self._visible()
+        self._tell(seen)
+        asked = Asked(self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen))
+        self._journal.add_asked(asked)
+        self._asked += 1
+        return asked
+
+    def _take_up(self, asked: Asked) -> None:
+        """Start writing a proposal, in the context it was asked in."""
+        proposal = asked.proposal
+        self._tell(proposal.seen)
+        context = self._memory.context(proposal, stream(self._config.seed, proposal.index, "propose"))
+        self._writing.add(proposal.index)
+        self._launch(proposal.index, self._pursue(proposal, context))
+
+    async def _pursue(self, proposal: Proposal, context: Context) -> None:
+        """Have a proposal written and checked, commit it, and judge it."""
+        draft = Draft("")
         try:
-            source = await self._proposer.propose(proposal, parents, stream(self._config.seed, index, "propose"))
-            program = check_source(self._task, source)
+            draft = await self._write(proposal, context)
+            program = None if draft.refusal else check_source(self._task, draft.source)
         except Rejected as error:
-            self._reject(proposal, source, error)
+            program, draft = None, replace(draft, refusal=str(error))
+        finally:
+            self._writing.discard(proposal.index)
+            self._changed.set()
+        self._written += 1
+        if program is None:
+            self._reject(proposal, draft)
             return
-        self._count += 1
-        new = self._journal.add_proposal(proposal, source, program)
-        self._emit(Proposed(index, proposal.operator, proposal.parents, program.key, not new))
-        self._launch(index, program)
+        new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
+        self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
+        await self._judge(proposal.index, program)
 
-    def _reject(self, proposal: Proposal, source: str, error: Rejected) -> None:
-        verdict = Verdict("rejected", message=str(error))
-        self._count += 1
-        outcome = self._journal.add_rejection(proposal, source, verdict)
+    async def _write(self, proposal: Proposal, context: Context) -> Draft:
+        if proposal.seed is not None:
+            return Draft(self._seeds[proposal.seed].source)
+        return await self._proposer.propose(proposal, context)
+
+    def _reject(self, proposal: Proposal, draft: Draft) -> None:
+        verdict = Verdict("rejected", message=draft.refusal)
+        outcome = self._journal.add_rejection(proposal, draft.source, verdict, draft.idea, draft.notes)
         self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, None, False))
         self._conclude(outcome, repeat=False)
 
     # Judging
 
-    def _launch(self, index: int, program: Program) -> None:
-        task = asyncio.create_task(self._judge(index, program))
+    def _launch(self, index: int, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._pending[index] = task
         task.add_done_callback(lambda done: self._finished(index, done))
 
@@ -356,8 +393,8 @@ class Loop:
             max_proposals=self._config.max_proposals,
             workers=self._config.workers,
             sandbox=self._pool.sandbox,
-            resumed=self._count > 0,
-            proposals=self._count,
+            resumed=self._asked > 0,
+            proposals=self._written,
             judged=self._judged,
             best_key=best[0],
             best_score=best[1],

@@ -1,25 +1,109 @@
-"""The proposer contract: turn a proposal into source text."""
+"""The proposer contract: turn a proposal into source text.
+
+A proposer runs in the controller, hence never runs a program. What it writes depends on its configuration, the
+proposal, the context and, where it asks a model, the replies: a proposal that was broken off is written again from the
+same context, and reads the replies that it had already from the journal.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from discovery.model import Program, Proposal
+from discovery.model import JSON, Program, Proposal, Status, Verdict
 
-__all__ = ["Proposer"]
+__all__ = ["Context", "Draft", "Parent", "Proposer", "Told"]
 
 
-class Proposer(Protocol):
-    """Writes programs. Runs in the controller, hence never runs one."""
+@dataclass(frozen=True)
+class Told:
+    """What is kept at hand of a proposal that was judged.
 
-    async def propose(self, proposal: Proposal, parents: Sequence[Program], rng: random.Random) -> str:
-        """Source text for `proposal`; `parents` in its order.
+    Attributes:
+        index: Its number; `operator` as the strategy asked.
+        key: Its program; None when the language refused the text.
+        status, score, message: Of the final verdict; of the message one line.
+        idea: One line by whoever wrote it, or "". Text of a model: never instructions.
+        like: Number of the earliest proposal whose program behaves the same though its key differs, or None.
+    """
 
-        `rng` is fresh and belongs to this proposal. The text need not be acceptable: the language decides.
+    index: int
+    operator: str
+    key: str | None
+    status: Status
+    score: float | None
+    message: str = ""
+    idea: str = ""
+    like: int | None = None
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A parent program and its final verdict; None when it had not been told by then (a seed that is still judged)."""
+
+    program: Program
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a proposer may know: all of it was told before the proposal was asked, at its recorded position.
+
+    Attributes:
+        rng: Fresh, and this proposal's own.
+        parents: In the order of `Proposal.parents`.
+        recent: What was told last, the latest at the end.
+        best: The best programs told, the best first.
+        known: What was told of the program with this key, or None.
+        lessons: The reflection memory, oldest lesson first. Text of a model.
+        hints: What the person who runs it asked to consider, oldest first.
+    """
+
+    rng: random.Random
+    parents: tuple[Parent, ...] = ()
+    recent: tuple[Told, ...] = ()
+    best: tuple[Told, ...] = ()
+    known: Callable[[str], Told | None] = lambda _: None
+    lessons: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a proposer wrote.
+
+    Attributes:
+        source: Text of the program. It need not be acceptable: the language decides.
+        refusal: Why there is no program, or "". It becomes the message of a rejection.
+        idea: One line that says what the program tries, or "".
+        notes: What happened on the way, plain data (an agent: its troubles and turns).
+    """
+
+    source: str
+    refusal: str = ""
+    idea: str = ""
+    notes: Mapping[str, JSON] = field(default_factory=dict)
+
+
+class Proposer(ABC):
+    """Writes programs.
+
+    Attributes:
+        reflect_every: Number of outcomes after which the loop has the proposer reflect; 0 for never.
+    """
+
+    reflect_every: int = 0
+
+    @abstractmethod
+    async def propose(self, proposal: Proposal, context: Context) -> Draft:
+        """Write `proposal`.
 
         Raises:
             Rejected: no text could be written (all variants tried were ill-formed, say); becomes a rejection.
         """
-        ...
+
+    async def reflect(self, index: int, told: Sequence[Told], lessons: Sequence[str]) -> tuple[str, ...]:
+        """The memory that follows from `lessons` and what was told since; `index` is the proposal last told."""
+        return tuple(lessons)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from contextlib import suppress
 
 from discovery.errors import ConfigError, TaskError
 from discovery.model import Program, Proposal, Rejected
+from discovery.propose._base import Context, Draft, Proposer
 from discovery.task import Language, Task, check_source, task_code
 
 __all__ = ["Symbolic"]
 
 
-class Symbolic:
+class Symbolic(Proposer):
     """Proposes by the language's own edits.
 
     Args:
@@ -34,20 +34,20 @@ class Symbolic:
         except NotImplementedError as error:
             raise ConfigError(
                 f"the language of task {task.name!r} has no symbolic edits, so nothing can propose without a model",
-                hint="give the task a language with `mutate`",
+                hint="name a model with --model, or give the task a language with `mutate`",
             ) from error
 
-    async def propose(self, proposal: Proposal, parents: Sequence[Program], rng: random.Random) -> str:
-        """A seed as it stands, a mutation, or a crossover. Of two parents that cannot be crossed (too alike, or in a
-        language that crosses none) the first is mutated; without a parent (`"init"`) one of the seeds is."""
-        if proposal.seed is not None:
-            return self._seeds[proposal.seed]
+    async def propose(self, proposal: Proposal, context: Context) -> Draft:
+        """A mutation, or a crossover. Of two parents that cannot be crossed (too alike, or in a language that crosses
+        none) the first is mutated; without a parent (`"init"`) one of the seeds is."""
+        rng = context.rng
+        parents = [parent.program for parent in context.parents]
         if not parents:
             parents = [check_source(self._task, rng.choice(self._seeds))]
         if proposal.operator == "cross":
             with suppress(NotImplementedError, Rejected), task_code(self._task.name, "language.cross"):
-                return self._text(self._language.cross(parents[0], parents[1], rng), "cross")
-        return self._mutate(parents[0], rng, proposal.edits)
+                return Draft(self._text(self._language.cross(parents[0], parents[1], rng), "cross"))
+        return Draft(self._mutate(parents[0], rng, proposal.edits))
 
     def _mutate(self, program: Program, rng: random.Random, edits: int) -> str:
         with task_code(self._task.name, "language.mutate"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from discovery.store.journal import Journal
 from discovery.store.layout import CONTROL, all_runs, find_run, new_run_folder, runs_folder, split_program
 from discovery.store.lease import lease_holder
-from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
+from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
 
 __all__ = [
     "CONTROL",
+    "Asked",
     "Journal",
     "ModelCall",
     "Outcome",

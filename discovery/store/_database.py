@@ -36,10 +36,14 @@ CREATE TABLE program (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, skeleton TEXT NOT NULL,
     first INTEGER NOT NULL REFERENCES proposal (id) DEFERRABLE INITIALLY DEFERRED
 );
+CREATE TABLE asked (
+    id INTEGER PRIMARY KEY CHECK (id >= 0), document TEXT NOT NULL, hints INTEGER NOT NULL, lessons INTEGER NOT NULL,
+    created TEXT NOT NULL
+);
 CREATE TABLE proposal (
     id INTEGER PRIMARY KEY CHECK (id >= 0), document TEXT NOT NULL,
     source INTEGER NOT NULL REFERENCES source (id), program INTEGER REFERENCES program (id),
-    repeat INTEGER NOT NULL, created TEXT NOT NULL
+    repeat INTEGER NOT NULL, idea TEXT NOT NULL, notes TEXT NOT NULL, created TEXT NOT NULL
 );
 CREATE TABLE verdict (
     id INTEGER PRIMARY KEY, program INTEGER REFERENCES program (id), stage TEXT NOT NULL, replicate INTEGER NOT NULL,
@@ -64,7 +68,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_kind ON event (note, kind);
 """
-_RECORDS = ("run", "source", "program", "proposal", "verdict", "outcome", "model_call", "event")
+_RECORDS = ("run", "source", "program", "asked", "proposal", "verdict", "outcome", "model_call", "event")
 
 
 def build(folder: Path, meta: tuple[str, str, str, str, str, str]) -> None:

@@ -8,13 +8,15 @@ from hashlib import sha256
 from typing import Any
 
 from discovery.model import JSON, Program, Proposal, Verdict
-from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow
+from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow
 
 __all__ = [
+    "ASKED",
     "MODEL_CALLS",
     "OUTCOMES",
     "PROGRAMS",
     "PROPOSALS",
+    "read_asked",
     "read_event",
     "read_model_call",
     "read_outcome",
@@ -25,7 +27,8 @@ __all__ = [
 ]
 
 PROPOSALS = (
-    "SELECT proposal.id, proposal.document, hash, text, key, repeat, proposal.created, verdict.document FROM proposal "
+    "SELECT proposal.id, proposal.document, hash, text, key, repeat, proposal.created, verdict.document, idea, "
+    "notes FROM proposal "
     "JOIN source ON source.id = proposal.source LEFT JOIN program ON program.id = proposal.program "
     "LEFT JOIN outcome ON outcome.proposal = proposal.id AND proposal.program IS NULL "
     "LEFT JOIN verdict ON verdict.id = outcome.verdict"
@@ -36,6 +39,7 @@ PROGRAMS = (
     "LEFT JOIN outcome ON outcome.program = program.id AND settles = 1 "
     "LEFT JOIN verdict ON verdict.id = outcome.verdict"
 )
+ASKED = "SELECT asked.id, asked.document, hints, lessons FROM asked"
 OUTCOMES = (
     "SELECT position, proposal.document, key, verdict.document FROM outcome "
     "JOIN proposal ON proposal.id = outcome.proposal JOIN verdict ON verdict.id = outcome.verdict "
@@ -47,9 +51,15 @@ MODEL_CALLS = (
 )
 
 
+def read_asked(row: tuple[Any, ...]) -> Asked:
+    """One row of `ASKED`."""
+    _, document, hints, lessons = row
+    return Asked(Proposal.from_json(json.loads(document)), hints, lessons)
+
+
 def read_proposal(row: tuple[Any, ...]) -> ProposalRow:
     """One row of `PROPOSALS`."""
-    _, document, digest, text, key, repeat, created, rejection = row
+    _, document, digest, text, key, repeat, created, rejection, idea, notes = row
     return ProposalRow(
         Proposal.from_json(json.loads(document)),
         read_text((digest, text)),
@@ -57,6 +67,8 @@ def read_proposal(row: tuple[Any, ...]) -> ProposalRow:
         bool(repeat),
         None if rejection is None else read_verdict(rejection),
         created,
+        idea,
+        json.loads(notes),
     )
 
 

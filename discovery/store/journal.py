@@ -21,10 +21,12 @@ from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
 from discovery.store._database import DATABASE, build, connect, translated, unreadable
 from discovery.store._queries import (
+    ASKED,
     MODEL_CALLS,
     OUTCOMES,
     PROGRAMS,
     PROPOSALS,
+    read_asked,
     read_event,
     read_model_call,
     read_outcome,
@@ -34,7 +36,7 @@ from discovery.store._queries import (
     read_verdict,
 )
 from discovery.store.lease import Lease
-from discovery.store.rows import ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
+from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
 
 __all__ = ["Journal"]
 
@@ -123,8 +125,25 @@ class Journal:
 
     # Writing: each method is one durable commit.
 
-    def add_proposal(self, proposal: Proposal, source: str, program: Program) -> bool:
-        """Commit a proposal that the language accepted as `program`.
+    def add_asked(self, asked: Asked) -> None:
+        """Commit that a proposal was asked for, before it is written.
+
+        Raises:
+            JournalError: a proposal of this number was asked for already.
+        """
+        index = asked.proposal.index
+        with self._commit():
+            if self._one("SELECT 1 FROM asked WHERE id = ?", (index,)):
+                raise JournalError(f"proposal {index} of run {self.meta.name} was asked for already")
+            document = _dump(asked.proposal.to_json())
+            self._insert(
+                "INSERT INTO asked VALUES (?, ?, ?, ?, ?)", (index, document, asked.hints, asked.lessons, _now())
+            )
+
+    def add_proposal(
+        self, proposal: Proposal, source: str, program: Program, idea: str = "", notes: Mapping[str, JSON] | None = None
+    ) -> bool:
+        """Commit a proposal that the language accepted as `program`, with what its writer said of it.
 
         Returns:
             True when the program is new to the run; False when its key is known (a repeat).
@@ -139,17 +158,19 @@ class Journal:
                 row = self._insert(insert, (program.key, program.skeleton, proposal.index))
             else:
                 row = known
-            self._insert_proposal(proposal, source, row, known is not None)
+            self._insert_proposal(proposal, source, row, known is not None, idea, notes)
         return known is None
 
-    def add_rejection(self, proposal: Proposal, source: str, verdict: Verdict) -> Outcome:
+    def add_rejection(
+        self, proposal: Proposal, source: str, verdict: Verdict, idea: str = "", notes: Mapping[str, JSON] | None = None
+    ) -> Outcome:
         """Commit a proposal whose text the language refused, together with its outcome.
 
         Raises:
             JournalError: a proposal of this number is recorded already.
         """
         with self._commit():
-            self._insert_proposal(proposal, source, None, False)
+            self._insert_proposal(proposal, source, None, False, idea, notes)
             position = self._insert_outcome(proposal.index, None, self._insert_verdict(None, verdict), verdict)
         return Outcome(position, proposal, None, verdict)
 
@@ -231,8 +252,24 @@ class Journal:
 
     # Reading: indexed, and possible while another process writes.
 
+    def asked_count(self) -> int:
+        """Number of proposals that were asked for, written or not."""
+        return self._count("SELECT count(*) FROM asked")
+
+    def unwritten(self) -> list[Asked]:
+        """The proposals that were asked for and are not written yet, by number."""
+        query = f"{ASKED} LEFT JOIN proposal ON proposal.id = asked.id WHERE proposal.id IS NULL ORDER BY asked.id"
+        return [self._sound(read_asked, row) for row in self._rows(query)]
+
+    def asked(self, index: int) -> Asked:
+        """Proposal `index` as it was asked for. Raises `NotFound`."""
+        found = self._one(f"{ASKED} WHERE asked.id = ?", (index,))
+        if found is None:
+            raise NotFound(f"proposal {index} of run {self.meta.name} was not asked for")
+        return self._sound(read_asked, found)
+
     def proposals(self) -> Iterator[ProposalRow]:
-        """All proposals, by number."""
+        """All proposals that are written, by number."""
         return self._pages(f"{PROPOSALS} WHERE proposal.id > ? ORDER BY proposal.id LIMIT {_PAGE}", -1, read_proposal)
 
     def proposal(self, index: int) -> ProposalRow:
@@ -243,7 +280,7 @@ class Journal:
         return self._sound(read_proposal, found)
 
     def proposal_count(self) -> int:
-        """Number of proposals: accepted, repeated and refused ones."""
+        """Number of proposals that are written: accepted, repeated and refused ones."""
         return self._count("SELECT count(*) FROM proposal")
 
     def verdict_count(self) -> int:
@@ -382,13 +419,21 @@ class Journal:
         assert row is not None
         return row
 
-    def _insert_proposal(self, proposal: Proposal, source: str, program: int | None, repeat: bool) -> None:
+    def _insert_proposal(
+        self,
+        proposal: Proposal,
+        source: str,
+        program: int | None,
+        repeat: bool,
+        idea: str,
+        notes: Mapping[str, JSON] | None,
+    ) -> None:
         if self._one("SELECT 1 FROM proposal WHERE id = ?", (proposal.index,)):
             raise JournalError(f"proposal {proposal.index} of run {self.meta.name} is recorded already")
         text = self._source_id(source)
         self._insert(
-            "INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?)",
-            (proposal.index, _dump(proposal.to_json()), text, program, repeat, _now()),
+            "INSERT INTO proposal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (proposal.index, _dump(proposal.to_json()), text, program, repeat, idea, _dump(notes or {}), _now()),
         )
 
     def _source_id(self, source: str) -> int:

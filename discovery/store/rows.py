@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from discovery.model import JSON, Program, Proposal, Verdict
 
-__all__ = ["ModelCall", "Outcome", "ProgramRow", "ProposalRow", "RunMeta", "Spending"]
+__all__ = ["Asked", "ModelCall", "Outcome", "ProgramRow", "ProposalRow", "RunMeta", "Spending"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,23 @@ class RunMeta:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A proposal as it was asked for, with the positions up to which it saw what else enters a run.
+
+    Attributes:
+        proposal: As the strategy asked for it.
+        hints: Number of hints that had been given.
+        lessons: Number of reflections that had been made.
+    """
+
+    proposal: Proposal
+    hints: int = 0
+    lessons: int = 0
+
+
+@dataclass(frozen=True)
 class ProposalRow:
-    """A committed proposal.
+    """A proposal that was written.
 
     Attributes:
         proposal: As the strategy asked for it.
@@ -42,6 +57,8 @@ class ProposalRow:
         repeat: Whether a program of this key had been proposed before.
         rejection: The verdict of a refused text; else None.
         created: When it was committed; ISO 8601, UTC.
+        idea: One line by whoever wrote it, or "".
+        notes: What the proposer noted on the way; plain data.
     """
 
     proposal: Proposal
@@ -50,6 +67,8 @@ class ProposalRow:
     repeat: bool
     rejection: Verdict | None
     created: str
+    idea: str = ""
+    notes: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from discovery.model import Proposal, Rejected
-from discovery.propose import Symbolic
+from discovery.propose import Context, Parent, Symbolic
 from discovery.task import load_task
 
 
@@ -38,11 +38,14 @@ def test_of_parents_that_cannot_be_crossed_the_first_is_mutated(
     monkeypatch.setattr(type(task.language), "cross", cross)
     first, second = (task.language.check(f"value = {value}") for value in (700, 900))
     proposal = Proposal(5, "cross", (first.key, second.key))
-    text = asyncio.run(Symbolic(task).propose(proposal, [first, second], random.Random(1)))
+    context = Context(random.Random(1), (Parent(first, None), Parent(second, None)))
+    text = asyncio.run(Symbolic(task).propose(proposal, context)).source
     assert text == task.language.mutate(first, random.Random(1))
 
 
 def test_without_a_parent_a_seed_is_mutated(toy: Path) -> None:
     task = load_task(str(toy))
-    texts = {asyncio.run(Symbolic(task).propose(Proposal(5, "init"), [], random.Random(n))) for n in range(20)}
+    texts = {
+        asyncio.run(Symbolic(task).propose(Proposal(5, "init"), Context(random.Random(n)))).source for n in range(20)
+    }
     assert len(texts) > 5 and not texts & {seed.source for seed in task.seeds()}

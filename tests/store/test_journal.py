@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from discovery.errors import ConfigError, JournalError, NotFound
 from discovery.events import Alarm, Judged
 from discovery.model import STATUSES, Program, Proposal, Verdict, content_key
-from discovery.store import Journal, ModelCall, Outcome, RunMeta
+from discovery.store import Asked, Journal, ModelCall, Outcome, RunMeta
 
 KEYS = [content_key(word) for word in ("ant", "bee", "cat", "doe", "elk")]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -203,15 +203,16 @@ def test_records_cannot_be_changed_or_deleted(folder: Path, meta: RunMeta) -> No
     import sqlite3
 
     with Journal.create(folder, meta) as journal:
+        journal.add_asked(Asked(Proposal(0, "mutate")))
         _scored(journal, 0, "a", 1.0)
         journal.add_note("export", {})
         journal.add_model_call(ModelCall(1, "generate", 0, "m", (("user", "one"),), "x", 1, 1, None))
     db = sqlite3.connect(folder / "run.db")
     tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    assert len(tables) == 8
+    assert len(tables) == 9
     for table in tables:
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = 7", f"UPDATE {table} SET document = 7"):
-            if "document" in statement and table not in ("proposal", "verdict", "model_call", "event"):
+            if "document" in statement and table not in ("asked", "proposal", "verdict", "model_call", "event"):
                 continue
             statement = statement.replace("SET id", "SET position") if table == "outcome" else statement
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
