@@ -41,8 +41,10 @@ def best_response(payoffs: Sequence[NDArray[np.float64]], profile: Sequence[Vect
     return regret(payoffs, profile, player)
 
 
-def max_payoff(payoffs: Sequence[NDArray[np.float64]], profile: Sequence[Vector], player: int) -> float:
-    return float(payoffs[player].max()) - value(payoffs[player], profile)
+def max_payoff(payoffs: Sequence[NDArray[np.float64]], profile: Sequence[Vector], weights: Sequence[float]) -> float:
+    """No pure profile is worth more; for one player's payoffs that is also the most any of its best responses gets."""
+    total = sum(weight * tensor for weight, tensor in zip(weights, payoffs, strict=True))
+    return float(np.max(total)) - value(np.asarray(total), profile)
 
 
 def zero_sum(R: NDArray[np.float64], C: NDArray[np.float64], a: float, b: float, x: Vector, y: Vector) -> float:

@@ -5,14 +5,16 @@ They need numpy and highspy only, and no two functions have the same name, so th
 
 from __future__ import annotations
 
-from discovery.tasks.nash.numerics.approximate import one_third_equilibrium
-from discovery.tasks.nash.numerics.descent import StationaryPoint, stationary_point
+from discovery.tasks.nash.numerics.approximate import one_third_equilibrium, one_third_pair
+from discovery.tasks.nash.numerics.descent import StationaryPoint, stationary_pair, stationary_point
 from discovery.tasks.nash.numerics.equilibrium import nash_equilibrium
-from discovery.tasks.nash.numerics.mixing import Approximation, best_mixture, best_on_lines, best_product
+from discovery.tasks.nash.numerics.mixing import Approximation, best_mixture, best_on_lines, best_on_squares
 from discovery.tasks.nash.numerics.payoffs import (
+    Partial,
     Payoffs,
     Profile,
     Vector,
+    best_payoff,
     checked_payoffs,
     checked_profile,
     mixture,
@@ -21,41 +23,48 @@ from discovery.tasks.nash.numerics.payoffs import (
     payoff_vector,
     probabilities,
     pure,
+    regret,
     regrets,
     replaced,
     uniform,
 )
-from discovery.tasks.nash.numerics.responses import best_actions, best_response, max_payoff
+from discovery.tasks.nash.numerics.responses import arbitrary, best_actions, best_response, blend, max_payoff
 from discovery.tasks.nash.numerics.sampling import Sampled, sampled_equilibrium
-from discovery.tasks.nash.numerics.zero_sum import SaddlePoint, zero_sum_equilibrium
+from discovery.tasks.nash.numerics.zero_sum import zero_sum_equilibrium
 
 __all__ = [
     "Approximation",
+    "Partial",
     "Payoffs",
     "Profile",
-    "SaddlePoint",
     "Sampled",
     "StationaryPoint",
     "Vector",
+    "arbitrary",
     "best_actions",
     "best_mixture",
     "best_on_lines",
-    "best_product",
+    "best_on_squares",
+    "best_payoff",
     "best_response",
+    "blend",
     "checked_payoffs",
     "checked_profile",
     "max_payoff",
     "mixture",
     "nash_equilibrium",
     "one_third_equilibrium",
+    "one_third_pair",
     "pair_payoffs",
     "payoff",
     "payoff_vector",
     "probabilities",
     "pure",
+    "regret",
     "regrets",
     "replaced",
     "sampled_equilibrium",
+    "stationary_pair",
     "stationary_point",
     "uniform",
     "zero_sum_equilibrium",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from discovery.tasks.nash.numerics.descent import stationary_point
 from discovery.tasks.nash.numerics.mixing import Approximation, best_on_lines
-from discovery.tasks.nash.numerics.payoffs import Payoffs, mixture, regrets
+from discovery.tasks.nash.numerics.payoffs import Partial, Payoffs, Vector, absent, mixture, pair_payoffs, regrets
 from discovery.tasks.nash.numerics.responses import best_response
 
-__all__ = ["one_third_equilibrium"]
+__all__ = ["one_third_equilibrium", "one_third_pair"]
 
 
 def one_third_equilibrium(payoffs: Payoffs, delta: float = 1e-3) -> Approximation:
@@ -32,3 +32,11 @@ def one_third_equilibrium(payoffs: Payoffs, delta: float = 1e-3) -> Approximatio
     if found.regrets.max() > 1 / 3 + delta:
         raise RuntimeError(f"expected regrets of at most 1/3 + {delta}; got {found.regrets.tolist()}")
     return found
+
+
+def one_third_pair(payoffs: Payoffs, profile: Partial, delta: float = 1e-3) -> tuple[Vector, Vector]:
+    """The same for the two players without a strategy in `profile`, while the others play `profile`."""
+    first, second = absent(profile)
+    game = tuple(pair_payoffs(payoffs[player], profile, first, second) for player in (first, second))
+    x, y = one_third_equilibrium(game, delta).profile
+    return x, y

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from discovery.tasks.nash.numerics.linear import linear_program
 from discovery.tasks.nash.numerics.payoffs import (
+    Partial,
     Payoffs,
     Profile,
     Vector,
+    absent,
     pair_payoffs,
     payoff_vector,
     probabilities,
@@ -34,7 +36,7 @@ from discovery.tasks.nash.numerics.payoffs import (
 )
 from discovery.tasks.nash.numerics.responses import best_response
 
-__all__ = ["StationaryPoint", "stationary_point"]
+__all__ = ["StationaryPoint", "stationary_pair", "stationary_point"]
 
 
 class StationaryPoint(NamedTuple):
@@ -79,6 +81,16 @@ def stationary_point(payoffs: Payoffs, delta: float = 1e-3, start: Profile | Non
         if regrets(payoffs, profile).max() >= largest:
             raise RuntimeError(f"the descent stalled at a largest regret of {largest}, with slope {value - largest}")
     raise RuntimeError(f"the descent did not end within 100000 steps; the largest regret was {largest}")
+
+
+def stationary_pair(payoffs: Payoffs, profile: Partial, delta: float = 1e-3) -> tuple[Vector, Vector, Vector, Vector]:
+    """`(x, y, w, z)` for the two players without a strategy in `profile`: a stationary point (x, y) of the larger of
+    their regrets while the others play `profile`, with the dual strategies w of the first and z of the second."""
+    first, second = absent(profile)
+    game = tuple(pair_payoffs(payoffs[player], profile, first, second) for player in (first, second))
+    point = stationary_point(game, delta)
+    (x, y), (w, z) = point.profile, point.duals
+    return x, y, w, z
 
 
 def steepest(payoffs: Payoffs, profile: Profile, delta: float) -> tuple[Profile, float, StationaryPoint]:

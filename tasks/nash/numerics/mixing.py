@@ -1,4 +1,4 @@
-"""The final step of every program: the best mixture along every mixing line, and the best product of fixed weights.
+"""The final step of every program: the best mixture along every mixing line, and even mixtures of two players.
 
 A line fixes the strategies of all players but one and mixes the strategies that the program constructed for that one.
 Along it the largest *true* regret is convex and piecewise linear in the weights, so a linear program finds its minimum.
@@ -7,11 +7,10 @@ Along it the largest *true* regret is convex and piecewise linear in the weights
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from discovery.tasks.nash.numerics.linear import linear_program
 from discovery.tasks.nash.numerics.payoffs import (
@@ -26,7 +25,7 @@ from discovery.tasks.nash.numerics.payoffs import (
     replaced,
 )
 
-__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_product"]
+__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_on_squares"]
 
 
 class Approximation(NamedTuple):
@@ -80,14 +79,21 @@ def best_on_lines(payoffs: Payoffs, strategies: Sequence[Sequence[Vector]]) -> A
     return best
 
 
-def best_product(
-    payoffs: Payoffs, strategies: Sequence[Sequence[Vector]], grids: Sequence[Sequence[ArrayLike]]
-) -> Approximation:
-    """The best profile in which every player mixes its strategies with one of the weights in its entry of `grids`."""
+def best_on_squares(payoffs: Payoffs, strategies: Sequence[Sequence[Vector]]) -> Approximation | None:
+    """The best profile in which two players each mix two of their strategies evenly; None where no two have so many.
+
+    Args:
+        payoffs: The game.
+        strategies: For each player, the strategies constructed for it, at least one.
+    """
     best: Approximation | None = None
-    for weights in product(*grids):
-        best = better(payoffs, best, tuple(mixture(own, each) for own, each in zip(strategies, weights, strict=True)))
-    assert best is not None
+    for pair in combinations(range(len(payoffs)), 2):
+        choices = [
+            [mixture(two, (0.5, 0.5)) for two in combinations(own, 2)] if player in pair else own
+            for player, own in enumerate(strategies)
+        ]
+        for profile in product(*choices):
+            best = better(payoffs, best, profile)
     return best
 
 

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Partial",
     "Payoffs",
     "Profile",
     "Vector",
+    "absent",
+    "best_payoff",
     "checked_payoffs",
     "checked_profile",
     "mixture",
@@ -25,6 +28,7 @@ __all__ = [
     "payoff_vector",
     "probabilities",
     "pure",
+    "regret",
     "regrets",
     "replaced",
     "uniform",
@@ -33,6 +37,8 @@ __all__ = [
 Vector: TypeAlias = NDArray[np.float64]
 Payoffs: TypeAlias = tuple[NDArray[np.float64], ...]
 Profile: TypeAlias = tuple[Vector, ...]
+#: A profile in which None stands for the strategies that are to be found.
+Partial: TypeAlias = Sequence[NDArray[np.float64] | None]
 
 
 def checked_payoffs(*payoffs: ArrayLike) -> Payoffs:
@@ -132,25 +138,36 @@ def mixture(strategies: Sequence[Vector], weights: ArrayLike) -> Vector:
     return probabilities(np.asarray(weights, float) @ np.array(strategies))
 
 
-def payoff_vector(tensor: NDArray[np.float64], profile: Profile, player: int) -> Vector:
+def absent(profile: Partial) -> tuple[int, ...]:
+    """The players without a strategy in `profile`, in ascending order."""
+    return tuple(player for player, strategy in enumerate(profile) if strategy is None)
+
+
+def held(tensor: NDArray[np.float64], profile: Partial, free: Sequence[int]) -> NDArray[np.float64]:
+    """Expected payoffs for the actions of the players in `free`, ascending, when the others play `profile`."""
+    for axis in reversed(range(tensor.ndim)):
+        if axis not in free:
+            strategy = profile[axis]
+            if strategy is None:
+                raise ValueError(f"expected a strategy of player {axis + 1}; got none")
+            tensor = np.tensordot(tensor, strategy, axes=(axis, 0))
+    return tensor
+
+
+def payoff_vector(tensor: NDArray[np.float64], profile: Partial, player: int) -> Vector:
     """Expected payoff for each action of `player` when the others play `profile`.
 
     Args:
         tensor: Anyone's payoffs.
         profile: The entry of `player` is not used.
     """
-    for axis in reversed(range(tensor.ndim)):
-        if axis != player:
-            tensor = np.tensordot(tensor, profile[axis], axes=(axis, 0))
-    return tensor
+    return held(tensor, profile, [player])
 
 
-def pair_payoffs(tensor: NDArray[np.float64], profile: Profile, first: int, second: int) -> NDArray[np.float64]:
+def pair_payoffs(tensor: NDArray[np.float64], profile: Partial, first: int, second: int) -> NDArray[np.float64]:
     """Expected payoffs, shape (m_first, m_second), for the actions of two players while the others play `profile`."""
-    for axis in reversed(range(tensor.ndim)):
-        if axis not in (first, second):
-            tensor = np.tensordot(tensor, profile[axis], axes=(axis, 0))
-    return tensor if first < second else tensor.T
+    matrix = held(tensor, profile, [first, second])
+    return matrix if first < second else matrix.T
 
 
 def payoff(tensor: NDArray[np.float64], profile: Profile) -> float:
@@ -158,9 +175,16 @@ def payoff(tensor: NDArray[np.float64], profile: Profile) -> float:
     return float(payoff_vector(tensor, profile, 0) @ profile[0])
 
 
+def best_payoff(payoffs: Payoffs, profile: Partial, player: int) -> float:
+    """What `player` can get at most against the others in `profile`: `M_i = max_a U_i(a, s_-i)`."""
+    return float(payoff_vector(payoffs[player], profile, player).max())
+
+
+def regret(payoffs: Payoffs, profile: Profile, player: int) -> float:
+    """What `player` gains at most by deviating alone, at least 0."""
+    return max(best_payoff(payoffs, profile, player) - payoff(payoffs[player], profile), 0.0)
+
+
 def regrets(payoffs: Payoffs, profile: Profile) -> Vector:
-    """What each player gains at most by deviating alone: `f_i = max_a U_i(a, s_-i) - U_i(s)`, shape (players,)."""
-    values = [payoff_vector(tensor, profile, player) for player, tensor in enumerate(payoffs)]
-    gains = [vector.max() - vector @ own for vector, own in zip(values, profile, strict=True)]
-    found: Vector = np.maximum(np.array(gains), 0.0)
-    return found
+    """The regret of each player, `f_i = M_i - U_i(s)`, shape (players,)."""
+    return np.array([regret(payoffs, profile, player) for player in range(len(payoffs))])

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from discovery.tasks.nash.numerics.linear import linear_program
-from discovery.tasks.nash.numerics.payoffs import Vector, probabilities
+from discovery.tasks.nash.numerics.payoffs import Partial, Payoffs, Vector, absent, pair_payoffs, probabilities
 
-__all__ = ["SaddlePoint", "guaranteed", "zero_sum_equilibrium"]
-
-
-class SaddlePoint(NamedTuple):
-    """Equilibrium of a zero-sum game: strategies of both players, shapes (m_1,) and (m_2,)."""
-
-    first: Vector
-    second: Vector
+__all__ = ["guaranteed", "zero_sum_equilibrium"]
 
 
 def guaranteed(matrix: ArrayLike) -> Vector:
@@ -35,10 +28,13 @@ def guaranteed(matrix: ArrayLike) -> Vector:
     return probabilities(found.point[:actions])
 
 
-def zero_sum_equilibrium(matrix: ArrayLike) -> SaddlePoint:
-    """`(x, y)` with `x' V y <= x V y <= x V y'` for all x', y': the first player maximises `V = matrix`.
+def zero_sum_equilibrium(payoffs: Payoffs, profile: Partial, weights: Sequence[float]) -> tuple[Vector, Vector]:
+    """`(x, y)` with `V(x', y) <= V(x, y) <= V(x, y')` for all x', y', where `V = sum_i weights[i] U_i`.
 
-    Two linear programs, one a player, so that either strategy is accurate to the solver's tolerance.
+    The first of the two players without a strategy in `profile` maximises V, the other one minimises it. Two linear
+    programs, one a player, so that either strategy is accurate to the solver's tolerance.
     """
-    values = np.asarray(matrix, float)
-    return SaddlePoint(guaranteed(values), guaranteed(-values.T))
+    first, second = absent(profile)
+    total = sum(weight * pair_payoffs(t, profile, first, second) for weight, t in zip(weights, payoffs, strict=True))
+    matrix = np.asarray(total, float)
+    return guaranteed(matrix), guaranteed(-matrix.T)
