@@ -1,1 +1,1 @@
-"""The task family `nash`: approximate-equilibrium algorithms with proven bounds."""
+"""The task family `nash`: approximate-equilibrium algorithms with proved bounds."""

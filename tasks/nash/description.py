@@ -1,0 +1,59 @@
+"""The language in Markdown, generated from the blocks."""
+
+from __future__ import annotations
+
+from discovery.tasks.nash.blocks._base import COEFFICIENT
+from discovery.tasks.nash.vocabulary import ARITHMETIC, MAX_STATEMENTS, MAX_STRATEGIES, Words
+
+__all__ = ["description"]
+
+_EXAMPLES = {
+    2: """x, y, w, z = StationaryPoint()
+wlog(f1(w, z) >= f2(w, z))
+m: P2 = Mix(y, z, 1/2)
+b: P1 = BestResponse(m)
+""",
+    3: """z: P3 = Random()
+x, y = ZeroSum(z, U1 - U2)
+w: P3 = BestResponse(x, y)
+""",
+}
+
+
+def description(known: Words) -> str:
+    """What a program is, and every block with its types."""
+    n = known.players
+    profile = ", ".join("xyz"[:n]) if n <= 3 else "s1, ..., sn"
+    others = "y" if n == 2 else "y, z" if n == 3 else "s2, ..., sn"
+    lines = [
+        "A program constructs strategies; it is compiled and interpreted, never executed. For example:",
+        "",
+        "```python",
+        *_EXAMPLES.get(n, _EXAMPLES[3] if n == 3 else "").rstrip().split("\n"),
+        "```",
+        "",
+        f"- Players are {', '.join(f'P{i}' for i in range(1, n + 1))}, payoffs U1, U2, ... lie in [0, 1]. Each line is "
+        "`name: P1 = Block(...)` or `name, name = Block(...)`; every name is assigned once. Arguments are positional.",
+        "- The last step is implicit: for every choice of constructed strategies of all players but one, the "
+        "strategies of that one are mixed as well as possible; also two strategies of one player and two of another, "
+        "half and half. The best profile found is returned, so every constructed strategy helps.",
+        "- The score is the largest regret that any game can force, over all ties and legal outputs of the blocks.",
+        f"- Values: `U1({profile})` payoff, `M1({others})` best payoff against these, `f1({profile})` regret, "
+        "fractions such as 1/2; `+ - * /` and `sqrt`. A value may be the weight of `Mix`, clipped to [0, 1].",
+        f"- `wlog(f1({profile}) >= f2({profile}))`, once: free only if exchanging two players turns each side, with "
+        "all it is computed from, into the other.",
+        "- At the end cases: `if A >= B:` ... `elif ...:` ... `else:` ..., each with more lines. The score is that of "
+        "the worst case.",
+        f"- At most {MAX_STRATEGIES.get(n, 2)} strategies of each player and {MAX_STATEMENTS} operations.",
+        "",
+        "**Blocks**",
+        "",
+    ]  # fmt: skip
+    for block in known.blocks.values():
+        lines.append(f"- `{block.name}`: {block.summary}")
+        for overload in block.overloads(n):
+            takes = [t for t in overload.inputs if t != COEFFICIENT]
+            takes += ["payoff expression"] if COEFFICIENT in overload.inputs else []
+            lines.append(f"    - ({', '.join(takes)}) -> {', '.join(overload.outputs)}")
+    lines += ["", "**Arithmetic**", "", *(f"- `{name}`: {doc}" for name, (_, doc) in ARITHMETIC.items())]
+    return "\n".join(lines) + "\n"

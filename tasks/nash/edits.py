@@ -1,0 +1,179 @@
+"""Random edits of programs beyond the grammar's own: every strategy is a root, so statements may simply be added."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations, product
+from typing import TYPE_CHECKING
+
+from discovery.grammar.build import check
+from discovery.grammar.ir import Arg, Block, Const, Form, Output, Ref, Statement
+from discovery.grammar.places import fresh_name
+from discovery.model import Rejected
+from discovery.tasks.nash.blocks._base import CONDITION, player_type
+from discovery.tasks.nash.program import ancestors, image, tree
+
+if TYPE_CHECKING:
+    from discovery.tasks.nash.vocabulary import Words
+
+__all__ = ["EDITS", "joined"]
+
+_Edit = Callable[[Form, "Words", random.Random], Form | None]
+
+#: Probability that an added weight is 1/2, the one that proofs love.
+_HALF = 0.6
+_DRAWS = 40
+
+
+def append(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """One more call of a block on what is there, in every case alike (or, in one case of several, there only)."""
+    index = rng.randrange(len(form.blocks))
+    block = form.blocks[index]
+    types = known.types_of(block)
+    choices = [
+        (op, overload, owner.weight / len(overloads))
+        for op, (owner, overloads) in known.overloads.items()
+        for overload in overloads
+        if all(want in types.values() or known.types.domain(want) is not None for want in overload.inputs)
+    ]
+    if not choices:
+        return None
+    ((op, overload, _),) = rng.choices(choices, [weight for _, _, weight in choices])
+    args: list[Arg] = []
+    for want in overload.inputs:
+        domain = known.types.domain(want)
+        if domain is None:
+            args.append(Ref(rng.choice([name for name, have in types.items() if have == want])))
+        elif want == "weight":
+            args.append(Const(Fraction(1, 2) if rng.random() < _HALF else domain.sample(rng)))
+        elif want == "coefficient":
+            args.append(Const(rng.choice((-1, 0, 1))))
+        else:
+            args.append(Const(domain.sample(rng)))
+    taken = {*types, *known.vocabulary.by_name}
+    names: list[str] = []
+    for _ in overload.outputs:
+        names.append(fresh_name("s", taken))
+        taken.add(names[-1])
+    changed = replace(block, statements=(*block.statements, Statement(tuple(names), op, tuple(args))))
+    return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+
+
+def remove(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """One call less, one that nothing depends on."""
+    index = rng.randrange(len(form.blocks))
+    block = form.blocks[index]
+    used = {arg.name for s in block.statements for arg in s.args if isinstance(arg, Ref)}
+    used |= {o.value.name for o in block.outputs if isinstance(o.value, Ref)}
+    free = [s for s in block.statements if used.isdisjoint(s.outputs)]
+    if not free:
+        return None
+    gone = rng.choice(free)
+    changed = replace(block, statements=tuple(s for s in block.statements if s is not gone))
+    return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+
+
+def assume(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """Add a free assumption, exchange its sides, or drop it; only in a program without cases."""
+    if len(form.blocks) != 1:
+        return None
+    (block,) = form.blocks
+    wlog = next((o for o in block.outputs if o.label == "wlog"), None)
+    if wlog is not None:
+        assert isinstance(wlog.value, Ref)
+        gone = wlog.value.name
+        rest = replace(
+            block,
+            statements=tuple(s for s in block.statements if gone not in s.outputs),
+            outputs=tuple(o for o in block.outputs if o.label != "wlog"),
+        )
+        needed = _needed(rest, known)
+        rest = replace(rest, statements=tuple(s for s in rest.statements if not needed.isdisjoint(s.outputs)))
+        if rng.random() < 0.5:
+            return Form({}, (rest,))
+        block = rest
+    candidates = list(_assumptions(block, known))
+    if not candidates:
+        return None
+    statements, pair = rng.choice(candidates)
+    name = fresh_name("c", {n for s in (*block.statements, *statements) for n in s.outputs})
+    sides = pair if rng.random() < 0.5 else pair[::-1]
+    test = Statement((name,), "at_least", (Ref(sides[0]), Ref(sides[1])))
+    outputs = (Output("wlog", CONDITION, Ref(name)), *block.outputs)
+    return Form({}, (replace(block, statements=(*block.statements, *statements, test), outputs=outputs),))
+
+
+def _needed(block: Block, known: Words) -> set[str]:
+    """Strategies, and values that something uses."""
+    needed: set[str] = set()
+    roots = [s.outputs[0] for s in block.statements if s.op in known.overloads]
+    roots += [o.value.name for o in block.outputs if isinstance(o.value, Ref)]
+    for name in roots:
+        needed |= ancestors(block, name)
+    return needed
+
+
+def _assumptions(block: Block, known: Words) -> Iterator[tuple[list[Statement], tuple[str, str]]]:
+    """Pairs of values that an exchange of two players turns into each other, with the statements that compute them."""
+    types = known.types_of(block)
+    everyone = range(1, known.players + 1)
+    digests = {tree(block, Ref(name)): name for name in types}
+    taken = set(types) | set(known.vocabulary.by_name)
+    one = fresh_name("v", taken)
+    other = fresh_name("v", {*taken, one})
+    for i, j in combinations(everyone, 2):
+        order = [j if k == i else i if k == j else k for k in everyone]
+        twin = {name: digests.get(image(block, Ref(name), order, known)) for name in types}
+        for name, partner in twin.items():
+            if partner is not None and types[name] == "value" and name < partner:
+                yield [], (name, partner)
+        names = [[n for n, t in types.items() if t == player_type(k) and twin[n] is not None] for k in everyone]
+        for profile in product(*names):
+            moved = sorted((twin[n] or "" for n in profile), key=lambda n: types[n])
+            for op in ("f", "U"):
+                left = Statement((one,), f"{op}{i}", tuple(Ref(n) for n in profile))
+                right = Statement((other,), f"{op}{j}", tuple(Ref(n) for n in moved))
+                yield [left, right], (one, other)
+
+
+def joined(first: Form, second: Form, known: Words, rng: random.Random) -> Form:
+    """`first` with the last statements of `second`'s first case, or some of them, and all that they need.
+
+    Raises:
+        Rejected: nothing of `second` can be brought into `first`.
+    """
+    giver = second.blocks[0]
+    calls = [s for s in giver.statements if s.op in known.overloads]
+    for _ in range(_DRAWS):
+        wanted = ancestors(giver, rng.choice(calls).outputs[0])
+        index = rng.randrange(len(first.blocks))
+        block = first.blocks[index]
+        have = {tree(block, Ref(n)): n for s in block.statements for n in s.outputs}
+        here: dict[str, str] = {}
+        statements = list(block.statements)
+        taken = {n for s in statements for n in s.outputs} | set(known.vocabulary.by_name)
+        for statement in giver.statements:
+            if wanted.isdisjoint(statement.outputs):
+                continue
+            for name in statement.outputs:
+                here[name] = have.get(tree(giver, Ref(name))) or fresh_name("s", taken)
+                taken.add(here[name])
+            if tree(giver, Ref(statement.outputs[0])) not in have:
+                args = tuple(Ref(here[a.name]) if isinstance(a, Ref) else a for a in statement.args)
+                statements.append(Statement(tuple(here[n] for n in statement.outputs), statement.op, args))
+        changed = replace(block, statements=tuple(statements))
+        form = Form({}, (*first.blocks[:index], changed, *first.blocks[index + 1 :]))
+        if len(statements) == len(block.statements):
+            continue
+        try:
+            check(form, known.vocabulary)
+        except Rejected:
+            continue
+        return form
+    raise Rejected(f"expected a program with something of both parents; found none in {_DRAWS} draws")
+
+
+EDITS: tuple[tuple[float, _Edit], ...] = ((4.0, append), (2.0, remove), (1.5, assume))

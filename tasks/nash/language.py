@@ -1,0 +1,65 @@
+"""The language as the engine sees it: check, describe, mutate, cross. Never solves or plays anything."""
+
+from __future__ import annotations
+
+import random
+
+from discovery.grammar.build import check
+from discovery.grammar.canonical import canonical
+from discovery.grammar.edit import NoEdit, mutate
+from discovery.grammar.ir import Form
+from discovery.model import Program, Rejected
+from discovery.tasks.nash.description import description
+from discovery.tasks.nash.edits import joined
+from discovery.tasks.nash.parsing import lower
+from discovery.tasks.nash.printing import source_of
+from discovery.tasks.nash.program import Program as Algorithm
+from discovery.tasks.nash.vocabulary import words
+
+__all__ = ["NashLanguage"]
+
+
+class NashLanguage:
+    """Implements `discovery.task.Language` for algorithms that construct strategies.
+
+    Args:
+        players: Number of players, from 2.
+    """
+
+    def __init__(self, players: int) -> None:
+        self.players = players
+        self.words = words(players)
+
+    def lower(self, source: str) -> Form:
+        """The checked form of a program. Raises `Rejected`."""
+        return lower(source, self.words)
+
+    def algorithm(self, source: str) -> Algorithm:
+        """The program as it is compiled and run. Raises `Rejected`."""
+        return Algorithm.of(self.lower(source), self.players)
+
+    def check(self, source: str) -> Program:
+        """See `Language.check`. Renaming the players of a program does not change its key."""
+        keys = canonical(check(self.lower(source), self.words.vocabulary), self.words.vocabulary)
+        return Program(source, keys.key, keys.skeleton)
+
+    def describe(self) -> str:
+        """See `Language.describe`."""
+        return description(self.words)
+
+    def mutate(self, program: Program, rng: random.Random, edits: int = 1) -> str:
+        """See `Language.mutate`.
+
+        Raises:
+            Rejected: no different program was found; hardly ever.
+        """
+        try:
+            form = mutate(self.lower(program.source), self.words.vocabulary, rng, edits)
+        except NoEdit as error:
+            raise Rejected(error.message) from error
+        return source_of(form, self.words)
+
+    def cross(self, first: Program, second: Program, rng: random.Random) -> str:
+        """See `Language.cross`: the statements of `first`, then some of `second` with what they need."""
+        form = joined(self.lower(first.source), self.lower(second.source), self.words, rng)
+        return source_of(form, self.words)

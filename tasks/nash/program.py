@@ -1,0 +1,178 @@
+"""A program as it is compiled and run: cases of calls, the assumption that costs nothing, and conditions between cases.
+
+`Program.of(form)` reads a checked form. A form has one block `main`, or blocks `case1`, `case2`, ... in the order in
+which their conditions are tried; a block's outputs are labelled `wlog` (the assumption), `unless1`, ... (conditions of
+the cases before it) and `when` (its own; the last case has none).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from typing import TypeAlias
+
+from discovery.grammar.ir import Block as FormBlock
+from discovery.grammar.ir import Const, Form, Ref, Statement
+from discovery.model import content_key
+from discovery.tasks.nash.blocks import Call
+from discovery.tasks.nash.vocabulary import Words, words
+
+__all__ = ["Case", "Comparison", "Program", "Scalar", "Step", "Tree", "image", "tree"]
+
+#: Digest of an expression: equal digests mean equal expressions.
+Tree: TypeAlias = str
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A computed value: `output = op(inputs)`, op one of `U1`, `M1`, `f1`, ..., `add`, `sub`, `mul`, `div`, `sqrt`."""
+
+    output: str
+    op: str
+    inputs: tuple[str | Fraction, ...]
+
+
+Step: TypeAlias = "Call | Scalar"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`left >= right`, each the name of a computed value or a number."""
+
+    left: str | Fraction
+    right: str | Fraction
+
+
+@dataclass(frozen=True)
+class Case:
+    """Steps in order, with what holds when they are taken.
+
+    Attributes:
+        steps: All steps of the case.
+        strategies: For each player in order, names of the constructed strategies.
+        wlog: The assumption. Where it fails, the players `swap` are renamed into each other, which makes it true.
+        swap: The two players, ascending; None without an assumption.
+        prefix: How many of `steps`, after sorting, have to be taken before `wlog` can be decided: the steps that it
+            depends on come first.
+        unless: Conditions of the cases before: all fail here.
+        when: The case's own condition; None for the last.
+    """
+
+    steps: tuple[Step, ...]
+    strategies: tuple[tuple[str, ...], ...]
+    wlog: Comparison | None
+    swap: tuple[int, int] | None
+    prefix: int
+    unless: tuple[Comparison, ...]
+    when: Comparison | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole program: `players` and its cases, tried in order."""
+
+    players: int
+    cases: tuple[Case, ...]
+
+    @classmethod
+    def of(cls, form: Form, players: int) -> Program:
+        """The program that a checked form means."""
+        known = words(players)
+        return cls(players, tuple(_case(block, known) for block in form.blocks))
+
+
+def _number(arg: Ref | Const) -> str | Fraction:
+    return arg.name if isinstance(arg, Ref) else Fraction(arg.value)
+
+
+def _case(block: FormBlock, known: Words) -> Case:
+    types = known.types_of(block)
+    steps = {name: _step(each, known, types) for each in block.statements for name in each.outputs}
+    comparisons = {
+        each.outputs[0]: Comparison(*(_number(arg) for arg in each.args))
+        for each in block.statements
+        if each.op == "at_least"
+    }
+    labels = {output.label: output.value.name for output in block.outputs if isinstance(output.value, Ref)}
+    wlog = labels.get("wlog")
+    first = ancestors(block, wlog) if wlog else set()
+    ordered = [each for each in block.statements if each.op != "at_least"]
+    before = [each for each in ordered if each.outputs[0] in first]
+    after = [each for each in ordered if each.outputs[0] not in first]
+    strategies = tuple(
+        tuple(name for each in block.statements for name in each.outputs if types[name] == f"P{i}")
+        for i in range(1, known.players + 1)
+    )
+    return Case(
+        tuple(step for each in (*before, *after) if (step := steps[each.outputs[0]]) is not None),
+        strategies,
+        comparisons[wlog] if wlog else None,
+        exchanged(block, known) if wlog else None,
+        len(before),
+        tuple(comparisons[labels[label]] for label in sorted(labels) if label.startswith("unless")),
+        comparisons[labels["when"]] if "when" in labels else None,
+    )
+
+
+def _step(statement: Statement, known: Words, types: Mapping[str, str]) -> Step | None:
+    inputs = tuple(_number(arg) for arg in statement.args)
+    if statement.op == "at_least":
+        return None
+    if statement.op not in known.overloads:
+        return Scalar(statement.outputs[0], statement.op, inputs)
+    have = [types[each] if isinstance(each, str) else None for each in inputs]
+    overload = known.overload(statement, [types[name] for name in statement.outputs], have)
+    return Call(known.overloads[statement.op][0], overload, statement.outputs, inputs)
+
+
+def ancestors(block: FormBlock, name: str) -> set[str]:
+    """`name` and all values that it is computed from, with the other outputs of the same calls."""
+    wanted = {name}
+    for statement in reversed(block.statements):
+        if not wanted.isdisjoint(statement.outputs):
+            wanted.update(statement.outputs)
+            wanted.update(arg.name for arg in statement.args if isinstance(arg, Ref))
+    return wanted
+
+
+def tree(block: FormBlock, value: Ref | Const) -> Tree:
+    """The expression that `value` is."""
+    return _digest(block.statements, value)
+
+
+def image(block: FormBlock, value: Ref | Const, order: Sequence[int], known: Words) -> Tree:
+    """The expression that `value` becomes when player i is renamed to `order[i - 1]`."""
+    types = known.types_of(block)
+    return _digest([known.relabelled_statement(each, order, types) for each in block.statements], value)
+
+
+def _digest(statements: Iterable[Statement], value: Ref | Const) -> Tree:
+    made: dict[str, Tree] = {}
+
+    def of(arg: Ref | Const) -> Tree:
+        return made[arg.name] if isinstance(arg, Ref) else f"number {Fraction(arg.value)}"
+
+    for statement in statements:
+        call = content_key(repr((statement.op, [of(arg) for arg in statement.args])))
+        made.update((name, f"{index} {call}") for index, name in enumerate(statement.outputs))
+    return of(value)
+
+
+def exchanged(block: FormBlock, known: Words) -> tuple[int, int] | None:
+    """The two players whose exchange turns the assumption's left side into its right side and back; None if no two."""
+    name = next(
+        output.value.name for output in block.outputs if output.label == "wlog" and isinstance(output.value, Ref)
+    )
+    comparison = next(each for each in block.statements if name in each.outputs)
+    left, right = (tree(block, arg) for arg in comparison.args)
+    for i, j in combinations(range(1, known.players + 1), 2):
+        order = list(range(1, known.players + 1))
+        order[i - 1], order[j - 1] = j, i
+        if (
+            image(block, comparison.args[0], order, known) == right
+            and image(block, comparison.args[1], order, known) == left
+        ):
+            return i, j
+    return None

@@ -1,0 +1,1 @@
+"""Constraint systems for solvers, each in its own process."""

@@ -1,0 +1,3 @@
+"""Tsaknakis, Spirakis, WINE 2007: 0.339332..."""
+
+x, y, w, z = StationaryPoint()
