@@ -207,6 +207,17 @@ def test_sampled_equilibria(payoffs: Payoffs, delta: float) -> None:
     assert definitions.sampled(*payoffs, alpha, beta, x, y, *values) <= delta + TINY
 
 
+def test_samples_are_as_large_as_the_slack_asks_for() -> None:
+    """Where probabilities matter: a game whose only equilibrium is mixed unevenly."""
+    game = (np.array([[0.9, 0.0, 0.1], [0.0, 0.65, 0.3]]), np.array([[0.0, 0.8, 0.1], [1.0, 0.1, 0.2]]))
+    needed = []
+    for delta in (0.2, 0.02, 0.002):
+        (alpha, beta), (x, y), values = sampled_equilibrium(game, delta)
+        needed.append(definitions.sampled(*game, alpha, beta, x, y, *values))
+        assert needed[-1] <= delta + TINY
+    assert needed[0] > 0.02
+
+
 @quick
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=6), st.integers(1, 64))
 def test_rounded_strategies_are_multisets_of_the_support(values: list[float], size: int) -> None:
