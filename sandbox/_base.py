@@ -31,6 +31,7 @@ __all__ = [
     "Harness",
     "Level",
     "Limits",
+    "Options",
     "Sandbox",
     "SandboxError",
     "Slot",
@@ -90,6 +91,21 @@ class Harness:
     entry: str
     modules: tuple[str, ...]
     preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a backend is asked for besides its name.
+
+    Attributes:
+        device: `"cpu"`, or a device that candidates compute on: `"cuda"` or `"cuda:N"`, one and no other.
+        image: Docker only: the image that holds the interpreter and the packages; "" uses this machine's.
+        runtime: Docker only: the engine's runtime, e.g. `"runsc"` (gVisor); "" is the engine's default.
+    """
+
+    device: str = "cpu"
+    image: str = ""
+    runtime: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ CPU seconds are what the kernel reported to the zygote for every process that it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from . import command, mounts, sources
-from ._base import Answer, Array, Capability, Harness, Limits, Sandbox, SandboxError, Slot
+from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import bubblewrap_report, missing
-from .exchange import Exchange
-from .limits import require_sane, require_within
+from .limits import require_sane
+from .pipes import PipeExchange
+from .slot import WarmSlot
 from .warm import Warm
 
 __all__ = ["Bubblewrap"]
@@ -42,58 +42,14 @@ class Bubblewrap(Sandbox):
         problem = self.unavailable()
         if problem is not None:
             raise problem
-        return _BubblewrapSlot(harness, require_sane(limits))
+        files = {**sources.harness_files(harness), **sources.runtime_files()}
+        view = mounts.host_view(sources.project_folders(harness))
 
+        def start() -> Warm:
+            return Warm(
+                harness,
+                command.FOLDERS,
+                lambda control, log: command.launch_zygote(control, log, limits, files, view),
+            )
 
-class _BubblewrapSlot(Slot):
-    def __init__(self, harness: Harness, limits: Limits) -> None:
-        self._harness = harness
-        self._limits = limits
-        self._files = {**sources.harness_files(harness), **sources.runtime_files()}
-        self._view = mounts.host_view(sources.project_folders(harness))
-        self._warm: Warm | None = None
-        self._calls = 0
-        self._closed = False
-        self._start()
-
-    def _start(self) -> Warm:
-        self._warm = Warm(
-            self._harness,
-            command.FOLDERS,
-            lambda control, log: command.launch_zygote(control, log, self._limits, self._files, self._view),
-        )
-        return self._warm
-
-    def call(
-        self,
-        payload: Mapping[str, Any],
-        arrays: Mapping[str, Array] | None = None,
-        limits: Limits | None = None,
-    ) -> Answer:
-        """See `Slot`."""
-        if self._closed:
-            raise SandboxError("the slot is closed", hint="open another one")
-        limits = self._limits if limits is None else require_within(limits, self._limits)
-        with Exchange(payload, arrays or {}, limits) as exchange:
-            if self._warm is not None and not self._warm.alive():
-                self._drop()  # lost between calls, so by no fault of this candidate
-            warm = self._warm or self._start()
-            self._calls += 1
-            try:
-                answer = warm.run(self._calls, exchange, limits)
-            except BaseException:  # Ctrl-C: a call may still be under way
-                self._drop()
-                raise
-        if not warm.usable:
-            self._drop()
-        return answer
-
-    def _drop(self) -> None:
-        if self._warm is not None:
-            self._warm.kill()
-            self._warm = None
-
-    def close(self) -> None:
-        """See `Slot`."""
-        self._closed = True
-        self._drop()
+        return WarmSlot(start, PipeExchange, require_sane(limits))

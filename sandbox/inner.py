@@ -11,21 +11,31 @@ import math
 import os
 import resource
 import signal
+from typing import Any
 
 from ._base import Limits
 
 __all__ = [
+    "confinement",
     "die_with_parent",
+    "filter_system_calls",
     "forbid_new_privileges",
     "landlock_abi",
     "limit_resources",
+    "offer_for_oom",
     "restrict_self",
     "set_dumpable",
 ]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+#: Bytes of one instruction of a filter.
+_INSTRUCTION = 8
+#: What `confinement` reports of `/proc/self/status`.
+_ACCOUNT = ("Uid", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
 
 _SYS_LANDLOCK_CREATE_RULESET = 444
 _SYS_LANDLOCK_RESTRICT_SELF = 446
@@ -48,8 +58,14 @@ class _RulesetAttributes(ctypes.Structure):
     )
 
 
-def _prctl(option: int, argument: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(argument), 0, 0, 0) != 0:
+class _Filter(ctypes.Structure):
+    """`struct sock_fprog`: how many instructions, and where."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+
+def _prctl(option: int, argument: int, pointer: Any = None) -> None:
+    if _libc.prctl(option, ctypes.c_ulong(argument), pointer, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl {option}: {os.strerror(number)}")
 
@@ -67,6 +83,25 @@ def set_dumpable(dumpable: bool) -> None:
 def forbid_new_privileges() -> None:
     """Make setuid bits and file capabilities void for this process and its descendants."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def filter_system_calls(code: bytes) -> None:
+    """Add a filter in BPF, as `seccomp.compiled_filter` makes it, irrevocably. Needs `forbid_new_privileges` before."""
+    program = _Filter(len(code) // _INSTRUCTION, code)
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
+
+
+def confinement() -> dict[str, str]:
+    """The kernel's own account of this process: user, capabilities, filter. Fields that a kernel lacks are left out."""
+    with open("/proc/self/status") as file:
+        fields = {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+    return {name: fields[name] for name in _ACCOUNT if name in fields}
+
+
+def offer_for_oom() -> None:
+    """Make this process the first to go when memory is short, before the one that watches it."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def landlock_abi() -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Bind", "Hide", "Link", "View", "host_view"]
+__all__ = ["Bind", "Hide", "Link", "View", "host_view", "narrow_view"]
 
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -60,12 +61,41 @@ def host_view(hidden: Iterable[Path]) -> View:
             links[folder] = os.readlink(folder)
         elif os.path.isdir(folder):
             binds[folder] = folder
-    for path in (*_SYSTEM_FILES, *_prefix_paths()):
+    return _view(binds, links, _SYSTEM_FILES, hidden)
+
+
+def narrow_view(hidden: Iterable[Path]) -> View:
+    """Likewise, but of the system only the shared libraries, and the interpreter's own folders where it lies in `/usr`:
+    no shell, no setuid program, nothing else that is installed. Binds only; every link is a bind of what it leads to.
+    """
+    triplet = sysconfig.get_config_var("MULTIARCH") or ""
+    wanted = [f"{folder}/{triplet}" for folder in ("/usr/lib", "/lib")] if triplet else ["/usr/lib64"]
+    wanted += ["/lib64", *_interpreter_in_system()]
+    binds = {path: os.path.realpath(path) for path in wanted if os.path.exists(path)}
+    entries = _view(binds, {}, _SYSTEM_FILES, hidden).entries
+    return View(tuple(Bind(entry.target, _led_to(entry)) if isinstance(entry, Link) else entry for entry in entries))
+
+
+def _led_to(link: Link) -> str:
+    return os.path.realpath(os.path.join(os.path.dirname(link.target), link.points_to))
+
+
+def _interpreter_in_system() -> list[str]:
+    """What an interpreter that belongs to the system consists of; nothing for any other."""
+    if sys.base_prefix != "/usr":
+        return []
+    library = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = [f"/usr/{lib}/{name}" for lib in ("lib", "lib64") for name in (library, "python3")]
+    return [*folders, f"/usr/local/lib/{library}", f"/usr/bin/{library}", "/usr/bin/python3"]
+
+
+def _view(binds: dict[str, str], links: dict[str, str], files: Iterable[str], hidden: Iterable[Path]) -> View:
+    for path in (*files, *_prefix_paths()):
         if os.path.exists(path):
             binds[path] = os.path.realpath(path)
     covers = _covers(binds, {path.resolve() for path in (*hidden, *_home())})
     binds = {target: source for target, source in binds.items() if not _redundant(target, source, binds, covers)}
-    links.update(_interpreter_links(binds))
+    links = links | _interpreter_links(binds)
     entries: list[Bind | Hide | Link] = [
         *(Bind(target, source) for target, source in binds.items()),
         *(Hide(target) for target in covers),
@@ -82,7 +112,8 @@ def _home() -> tuple[Path, ...]:
 
 
 def _prefix_paths() -> list[str]:
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    """Parts of the interpreter's and the environment's folders; of the system's own, see the callers."""
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix} - {"/usr"}
     prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
     return [os.path.join(prefix, part) for prefix in sorted(prefixes) for part in _PREFIX_PARTS]
 

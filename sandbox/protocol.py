@@ -23,6 +23,7 @@ __all__ = [
     "HEADER",
     "ITEM_SIZES",
     "NONCE_BYTES",
+    "REPORT_BYTES",
     "Declared",
     "Frame",
     "Header",
@@ -36,6 +37,8 @@ __all__ = [
 
 HEADER = struct.Struct("<4s16sIQ")
 NONCE_BYTES = 16
+#: What an error report may need, however small the answer is to be.
+REPORT_BYTES = 1 << 16
 #: Bytes per element of each dtype that may cross.
 ITEM_SIZES = {"<f4": 4, "<f8": 8, "<i4": 4, "<i8": 8, "|u1": 1, "|b1": 1}
 

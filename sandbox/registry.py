@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ._base import Sandbox, SandboxError
 from .bubblewrap import Bubblewrap
+from .docker import Docker
 from .unsafe import Unsafe
 
 __all__ = ["open_sandbox", "sandbox_names"]
 
-_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap, Unsafe)}
+_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap, Docker, Unsafe)}
+
+#: What `auto` looks at, in this order.
+_AUTOMATIC = ("bubblewrap", "docker")
 
 
 def sandbox_names() -> tuple[str, ...]:
@@ -17,17 +21,27 @@ def sandbox_names() -> tuple[str, ...]:
 
 
 def open_sandbox(name: str = "auto") -> Sandbox:
-    """The backend called `name`; `auto` is the default one where it works, and never a weaker one.
+    """The backend called `name`; `auto` is bubblewrap where it works, else docker, and never a weaker one.
 
     Raises:
         SandboxError: no such backend, or `auto` and none that isolates works here; the hint says what to do.
     """
     if name == "auto":
-        sandbox = Bubblewrap()
-        problem = sandbox.unavailable()
-        if problem is not None:
-            raise problem
-        return sandbox
+        return _first_that_works()
     if name not in _BACKENDS:
         raise SandboxError(f"no sandbox named {name!r}", hint=f"choose one of {', '.join(sandbox_names())}")
     return _BACKENDS[name]()
+
+
+def _first_that_works() -> Sandbox:
+    problems = []
+    for name in _AUTOMATIC:
+        sandbox = _BACKENDS[name]()
+        problem = sandbox.unavailable()
+        if problem is None:
+            return sandbox
+        problems.append((name, problem))
+    raise SandboxError(
+        "; ".join(f"{name}: {problem.message}" for name, problem in problems),
+        hint="; or ".join(problem.hint for _, problem in problems),
+    )

@@ -15,7 +15,7 @@ __all__ = ["RUNTIME_PACKAGE", "harness_files", "project_folders", "runtime_files
 #: Name under which the sandbox's own inner modules are imported inside.
 RUNTIME_PACKAGE = "sandbox_runtime"
 
-_RUNTIME_MODULES = ("_base", "candidate", "inner", "limits", "protocol", "watch", "zygote")
+_RUNTIME_MODULES = ("_base", "candidate", "inner", "limits", "line", "protocol", "watch", "zygote")
 
 
 def runtime_files() -> dict[str, bytes]:

@@ -23,10 +23,11 @@ from typing import Any
 from ._base import Answer, Array, Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import nothing_bounded
 from .command import ENVIRONMENT
-from .exchange import Exchange, one_line, readable
+from .exchange import one_line
 from .limits import require_sane, require_within, to_plain
+from .line import MESSAGE_BYTES
+from .pipes import PipeExchange, readable
 from .warm import not_loaded, time_out, verdict
-from .zygote import MESSAGE_BYTES
 
 __all__ = ["Unsafe"]
 
@@ -77,7 +78,7 @@ class _UnsafeSlot(Slot):
         if self._closed:
             raise SandboxError("the slot is closed", hint="open another one")
         limits = self._limits if limits is None else require_within(limits, self._limits)
-        with Exchange(payload, arrays or {}, limits) as exchange:
+        with PipeExchange(payload, arrays or {}, limits) as exchange:
             worker, self._waiting = self._waiting or _Worker(self._harness), None
             with contextlib.closing(worker):
                 return worker.run(exchange, limits)
@@ -131,7 +132,7 @@ class _Worker:
             raise SandboxError(f"the process did not start: {said or 'no reason was given'}")
         return float(message["cpu"])
 
-    def run(self, exchange: Exchange, limits: Limits) -> Answer:
+    def run(self, exchange: PipeExchange, limits: Limits) -> Answer:
         """The call."""
         begin = time.monotonic()
         with contextlib.suppress(OSError):  # a process that died waiting shows as a crash

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._base import Answer, AnswerStatus, Harness, Limits, SandboxError
-from .exchange import Exchange, one_line, readable
+from .exchange import one_line
 from .limits import to_plain
-from .zygote import MESSAGE_BYTES
+from .line import MESSAGE_BYTES
+from .pipes import PipeExchange, readable
 
 __all__ = ["Warm", "not_loaded", "time_out", "verdict"]
 
@@ -62,7 +63,7 @@ class Warm:
         self.usable = True
 
     def _boot(self, harness: Harness, folders: Mapping[str, int]) -> None:
-        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders)}
+        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), "filter": ""}
         with contextlib.suppress(OSError):  # its end shows below, with the reason
             self._control.send(json.dumps(boot).encode())
         if not readable([self._control.fileno()], _START_SECONDS):
@@ -99,7 +100,7 @@ class Warm:
         """Whether the zygote still runs."""
         return self._zygote is not None and not readable([self._zygote], 0.0)
 
-    def run(self, number: int, exchange: Exchange, limits: Limits) -> Answer:
+    def run(self, number: int, exchange: PipeExchange, limits: Limits) -> Answer:
         """One call; `usable` tells afterwards whether there can be another."""
         begin = time.monotonic()
         request = json.dumps({"call": number, "limits": to_plain(limits)}).encode()
@@ -119,7 +120,7 @@ class Warm:
         clock = timed_out and not exchange.answered
         return exchange.answer(fallback, clock_limited=clock, wall_seconds=wall, cpu_seconds=cpu)
 
-    def _until_done(self, number: int, exchange: Exchange, deadline: float) -> tuple[dict[str, Any] | None, bool]:
+    def _until_done(self, number: int, exchange: PipeExchange, deadline: float) -> tuple[dict[str, Any] | None, bool]:
         """Read until the zygote reports the end: its report (None if it is lost or late), and whether time ran out."""
         ended = exchange.wait(self._control.fileno(), deadline, until_answer=True)
         timed_out = not ended and not exchange.answered

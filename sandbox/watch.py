@@ -15,11 +15,22 @@ from collections.abc import Iterator, Sequence
 
 from ._base import Limits
 
-__all__ = ["MAX_FILES", "Watch", "anonymous_bytes", "empty_folder", "kill_everything", "mapped_bytes"]
+__all__ = [
+    "MAX_FILES",
+    "Watch",
+    "anonymous_bytes",
+    "empty_folder",
+    "kill_everything",
+    "mapped_bytes",
+    "memory_kills",
+    "resident_bytes",
+]
 
 #: Files and folders a call may have in its writable places, together.
 MAX_FILES = 4096
 
+#: Where a container sees its own memory cgroup, version 2 or 1.
+_OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -93,8 +104,28 @@ def anonymous_bytes() -> int:
 
 def mapped_bytes() -> int:
     """Address space of this process."""
+    return _statm(0)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is resident, files included."""
+    return _statm(1)
+
+
+def _statm(field: int) -> int:
     with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[0]) * _PAGE
+        return int(file.read().split()[field]) * _PAGE
+
+
+def memory_kills() -> int:
+    """Processes of this container that the kernel killed for lack of memory so far; 0 where that cannot be seen."""
+    for path in _OOM_COUNTERS:
+        try:
+            with open(path, "rb") as file:
+                return sum(int(line.split()[1]) for line in file if line.startswith(b"oom_kill "))
+        except OSError:
+            continue
+    return 0
 
 
 def kill_everything() -> Iterator[tuple[int, int, float]]:

@@ -11,7 +11,8 @@ from typing import NoReturn
 from . import inner, watch
 from .candidate import Channels, answer_call
 from .limits import from_plain
-from .zygote import MESSAGE_BYTES, import_entry
+from .line import MESSAGE_BYTES
+from .zygote import import_entry
 
 
 def main() -> NoReturn:

@@ -1,16 +1,15 @@
 """The warm process of a slot: imports once, forks per call. Pid 1 of the sandbox's own pid namespace.
 
 As pid 1 it takes no signal from inside (not even SIGKILL), inherits every orphan, and takes the whole namespace with it
-when it ends. Its stdin is the control socket, whose other end the owner of the slot holds: end of file there means that
-the owner is gone. Messages are JSON objects::
+when it ends. End of file on its line means that the owner of the slot is gone. Messages are JSON objects::
 
-    owner -> zygote   {"entry", "preload", "folders"}                       once
-    zygote -> owner   {"ready": true, "landlock": abi} | {"failed": text}   once
+    owner -> zygote   {"entry", "preload", "folders", "filter"}      once; `filter` in hex, or "" where one is in force
+    zygote -> owner   {"ready": true, "confined": {...}, "resident": bytes} | {"failed": text}    once
     owner -> zygote   {"call": n, "limits"} with four descriptors (`Channels`)
-    owner -> zygote   {"stop": n}                                           at any time; the call ends now
+    owner -> zygote   {"stop": n}                                    at any time; the call ends now
     zygote -> owner   {"done": n, "status": wait status, "cpu": seconds, "exceeded": name | null, "clean": bool}
 
-A call's input and answer never pass through here. Runs inside the sandbox: standard library, and what a harness names.
+Runs inside the sandbox: standard library, and what a harness names.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -29,41 +27,45 @@ from typing import Any, NoReturn
 
 from . import inner, watch
 from ._base import Limits
-from .candidate import Channels, answer_call, single_thread
+from .candidate import answer_call, single_thread
 from .limits import from_plain
+from .line import Line, SocketLine
 
-__all__ = ["MESSAGE_BYTES", "import_entry", "main"]
+__all__ = ["import_entry", "main"]
 
-#: Longest control message.
-MESSAGE_BYTES = 1 << 16
-#: Milliseconds between two samples of a running call.
-_SAMPLE_MS = 20.0
+#: Seconds between two samples of a running call.
+_SAMPLE_SECONDS = 0.02
 #: A sample that takes longer (many large processes) is followed by a pause of this multiple of its time.
 _SAMPLE_SHARE = 5
 
 
-def main() -> NoReturn:
+def main(line: Line | None = None) -> NoReturn:
     """Boot, then serve calls until the owner is gone."""
     inner.die_with_parent()
     inner.set_dumpable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    control = socket.socket(fileno=0)
-    boot = json.loads(control.recv(MESSAGE_BYTES))
+    line = line or SocketLine()
+    received = line.receive()
+    if received is None:
+        os._exit(0)
+    boot, filter_code = received[0], bytes.fromhex(received[0]["filter"])
+    os.chdir(os.environ["HOME"])
     try:
         call = import_entry(boot["entry"], boot["preload"])
         gc.collect()
         gc.freeze()
-        _rehearse()
+        confined = _rehearse(filter_code)
     except BaseException as error:
-        _send(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
+        line.send({"failed": f"{type(error).__name__}: {error}"[:2000]})
         os._exit(1)
     silence = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     os.close(silence)
-    _send(control, {"ready": True, "landlock": inner.landlock_abi()})
+    line.send({"ready": True, "confined": confined, "resident": watch.resident_bytes()})
+    server = _Server(line, call, boot["folders"], filter_code)
     while True:
-        _serve(control, call, boot["folders"])
+        server.serve()
 
 
 def import_entry(entry: str, preload: list[str]) -> Callable[..., Any]:
@@ -90,85 +92,110 @@ def _require_one_thread() -> None:
         raise RuntimeError(f"the warm process must have one thread before it forks; it has {count}")
 
 
-def _rehearse() -> None:
-    """Enter the inner layer once in a throw-away child, so that a machine where it fails is known before any call."""
+def _rehearse(filter_code: bytes) -> dict[str, str]:
+    """Enter the inner layer once in a throw-away child, so that a machine where it fails is known before any call, and
+    return the kernel's account of how that child was confined."""
+    read, write = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         try:
-            _enter(Limits(), watch.mapped_bytes())
+            _enter(Limits(), watch.mapped_bytes(), filter_code)
+            os.write(write, json.dumps(inner.confinement()).encode())
             os._exit(0)
         except OSError as error:
             sys.stderr.write(f"{error}\n")
         finally:
             os._exit(1)
+    os.close(write)
+    with os.fdopen(read, "rb") as report:
+        data = report.read()
     if os.waitpid(child, 0)[1] != 0:
-        raise RuntimeError("the inner layer (no_new_privs, Landlock, rlimits) cannot be applied")
+        raise RuntimeError("the inner layer (no_new_privs, Landlock, seccomp, rlimits) cannot be applied")
+    account: dict[str, str] = json.loads(data)
+    return account
 
 
-def _send(control: socket.socket, message: dict[str, Any]) -> None:
-    control.send(json.dumps(message).encode())
+class _Server:
+    """What stays the same from call to call."""
+
+    def __init__(self, line: Line, call: Callable[..., Any], folders: dict[str, int], filter_code: bytes) -> None:
+        self._line = line
+        self._call = call
+        self._folders = folders
+        self._filter = filter_code
+
+    def serve(self) -> None:
+        """The next call, if a call is what comes next."""
+        received = self._line.receive()
+        if received is None:
+            os._exit(0)
+        message, channels = received
+        if channels is None:
+            return  # a stop for a call that had ended by itself
+        limits = from_plain(message["limits"])
+        _require_one_thread()
+        base, mapped, kills = watch.anonymous_bytes(), watch.mapped_bytes(), watch.memory_kills()
+        child = os.fork()
+        if child == 0:
+            self._line.close_in_child()
+            answer_call(self._call, channels, lambda: _enter(limits, mapped, self._filter))
+        for descriptor in channels:
+            os.close(descriptor)
+        self._line.begin(limits)
+        exceeded = self._supervise(message["call"], child, watch.Watch(limits, list(self._folders), base))
+        status, cpu = 0, 0.0
+        for pid, ended, seconds in watch.kill_everything():
+            status, cpu = ended if pid == child else status, cpu + seconds
+        self._line.finish()
+        if exceeded is None and watch.memory_kills() > kills:
+            exceeded = "memory"
+        clean = _clean(self._folders)
+        self._line.send({"done": message["call"], "status": status, "cpu": cpu, "exceeded": exceeded, "clean": clean})
+        if not clean:
+            os._exit(0)
+
+    def _supervise(self, number: int, child: int, observed: watch.Watch) -> str | None:
+        """Wait until the child ends, the owner stops the call, or a total is exceeded; return which total, if so."""
+        ended = os.pidfd_open(child)
+        try:
+            due = time.monotonic() + _SAMPLE_SECONDS
+            while True:
+                ready = self._wait(ended, due)
+                if ended in ready:
+                    return None
+                if self._line.fileno() in ready:
+                    received = self._line.receive()
+                    if received is None:
+                        os._exit(0)
+                    if received[0].get("stop") == number:
+                        return None
+                self._line.pump(ready)
+                begin = time.monotonic()
+                if begin >= due:
+                    exceeded = observed.exceeded()
+                    if exceeded is not None:
+                        return exceeded
+                    end = time.monotonic()
+                    due = end + max(_SAMPLE_SECONDS, _SAMPLE_SHARE * (end - begin))
+        finally:
+            os.close(ended)
+
+    def _wait(self, ended: int, due: float) -> set[int]:
+        poller = select.poll()
+        for descriptor in (ended, self._line.fileno(), *self._line.outputs()):
+            poller.register(descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
 
 
-def _serve(control: socket.socket, call: Callable[..., Any], folders: dict[str, int]) -> None:
-    data, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, len(Channels._fields))
-    if not data:
-        os._exit(0)
-    message = json.loads(data)
-    if "call" not in message:
-        return  # a stop for a call that had ended by itself
-    channels = Channels(*descriptors)
-    limits = from_plain(message["limits"])
-    _require_one_thread()
-    base, mapped = watch.anonymous_bytes(), watch.mapped_bytes()
-    child = os.fork()
-    if child == 0:
-        control.close()
-        answer_call(call, channels, lambda: _enter(limits, mapped))
-    for descriptor in channels:
-        os.close(descriptor)
-    exceeded = _supervise(control, message["call"], child, watch.Watch(limits, list(folders), base))
-    status, cpu = 0, 0.0
-    for pid, ended, seconds in watch.kill_everything():
-        status, cpu = ended if pid == child else status, cpu + seconds
-    clean = _clean(folders)
-    _send(control, {"done": message["call"], "status": status, "cpu": cpu, "exceeded": exceeded, "clean": clean})
-    if not clean:
-        os._exit(0)
-
-
-def _enter(limits: Limits, mapped: int) -> None:
+def _enter(limits: Limits, mapped: int, filter_code: bytes) -> None:
     """The inner layer of the candidate's process."""
     inner.forbid_new_privileges()
     inner.restrict_self()
     inner.set_dumpable(True)  # may see itself; the warm process stays hidden
+    inner.offer_for_oom()
     inner.limit_resources(limits, mapped_bytes=mapped, processes=limits.processes + 1)  # the warm process counts
-
-
-def _supervise(control: socket.socket, number: int, child: int, observed: watch.Watch) -> str | None:
-    """Wait until the child ends, the owner stops the call, or a total is exceeded; return which total, if so."""
-    ended = os.pidfd_open(child)
-    try:
-        poller = select.poll()
-        poller.register(ended, select.POLLIN)
-        poller.register(control, select.POLLIN)
-        interval = _SAMPLE_MS
-        while True:
-            ready = {descriptor for descriptor, _ in poller.poll(interval)}
-            if ended in ready:
-                return None
-            if control.fileno() in ready:
-                data = control.recv(MESSAGE_BYTES)
-                if not data:
-                    os._exit(0)
-                if json.loads(data).get("stop") == number:
-                    return None
-            begin = time.monotonic()
-            exceeded = observed.exceeded()
-            if exceeded is not None:
-                return exceeded
-            interval = max(_SAMPLE_MS, _SAMPLE_SHARE * (time.monotonic() - begin) * 1000)
-    finally:
-        os.close(ended)
+    if filter_code:
+        inner.filter_system_calls(filter_code)
 
 
 def _clean(folders: dict[str, int]) -> bool:

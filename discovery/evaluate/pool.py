@@ -30,7 +30,7 @@ RETRIES = 2
 START_SECONDS = 300.0
 _EXIT_SECONDS = 2.0
 #: Environment variables an evaluator may see. No keys: everything else stays in the controller.
-_PASSED = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR")
+_PASSED = ("DOCKER_HOST", "HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR")
 
 
 class _WorkerLost(Exception):

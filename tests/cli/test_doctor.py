@@ -14,7 +14,8 @@ from discovery.cli._leftovers import remove_leftovers
 
 
 def doctor(*flags: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | ({} if path is None else {"PATH": path})
+    nothing = {"PATH": path, "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    environment = os.environ | ({} if path is None else nothing)
     command = [sys.executable, "-m", "discovery", "doctor", *flags]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from discovery.sandbox import Capability, Harness, Limits, SandboxError, open_sandbox
+from discovery.sandbox import Capability, Harness, Limits, Sandbox, SandboxError, open_sandbox
 from discovery.sandbox.capabilities import missing
 from discovery.sandbox.testing import KIT_LIMITS, kit_harness
 
-pytestmark = pytest.mark.usefixtures("fresh_probe")
+pytestmark = pytest.mark.usefixtures("fresh_probe", "no_engine")
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No container engine answers."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
 
 
 def assert_refused(message: str, hint: str) -> None:
@@ -91,6 +97,28 @@ def test_an_unknown_name_is_answered_with_those_there_are() -> None:
 
 def test_auto_is_bubblewrap() -> None:
     assert open_sandbox("auto").name == "bubblewrap"
+
+
+def test_auto_is_docker_where_there_is_no_bubblewrap(
+    docker: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine_address: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", engine_address)
+    assert open_sandbox("auto").name == docker.name == "docker"
+
+
+def test_without_an_engine() -> None:
+    problem = open_sandbox("docker").unavailable()
+    assert problem is not None and "no container engine answers at unix:///nonexistent" in problem.message
+    assert "DOCKER_HOST" in problem.hint and "\n" not in problem.message + problem.hint
+    with pytest.raises(SandboxError, match="no container engine"):
+        open_sandbox("docker").open(kit_harness(), KIT_LIMITS)
+
+
+def test_without_the_docker_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    problem = open_sandbox("docker").unavailable()
+    assert problem is not None and "pip install" in problem.hint
 
 
 def test_only_enforced_is_enough() -> None:
