@@ -1,0 +1,101 @@
+"""Programs that a reply shortens: lines that stand for others, and definitions that it leaves out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+__all__ = ["expand", "is_elision", "merged"]
+
+_WORDS = (
+    r"(?:rest|remainder|remaining|existing|everything else|other (?:code|lines)|unchanged|omitted|no changes?|your code"
+    r"|same (?:as|code)|as (?:before|above)|previous code|original code|code (?:here|above|below))"
+)
+_ELISION = re.compile(
+    r"^\s*(?:#|//)?\s*[\[(<{]?\s*(?:\.{3}|…)\s*[\])>}]?\s*$"  # ... or # ...
+    rf"|^\s*(?:#|//)?\s*[\[(<{{]?\s*(?:\.{{3}}|…)[^=]*\b{_WORDS}\b.*$"  # ... rest unchanged ...
+    rf"|^\s*(?:#|//)\s*[^=]*\b{_WORDS}\b[^=]*(?:\.{{3}}|…)\s*[\])>}}]?\s*$"  # rest of the code ...
+    r"|^\s*(?:#|//)\s*[\[(<]?\s*(?:the )?(?:rest|remainder|remaining|existing|unchanged|same as (?:before|above"
+    r"|original|the)|no changes?)(?: (?:of|code|lines|the|this|function|program|logic|is|are|part|it|here|stays?"
+    r"|remains?|below|above|unchanged|same|as|before|original|in|body|implementation|rule))*[\])>.]*\s*$",
+    re.I,
+)
+
+
+def is_elision(line: str) -> bool:
+    """Whether a line stands for lines left out: `...`, `# rest unchanged`."""
+    return bool(_ELISION.match(line))
+
+
+def expand(lines: Sequence[str], base: Sequence[str]) -> list[str] | None:
+    """`lines` with each elision replaced by the lines of `base` that stand between its neighbours there.
+
+    Returns:
+        None when there is no elision, or a neighbour is not in `base`.
+    """
+    if not any(is_elision(line) for line in lines):
+        return None
+    out: list[str] = []
+    cursor = 0
+    for number, line in enumerate(lines):
+        if not is_elision(line):
+            out.append(line)
+            continue
+        before = next((part for part in reversed(lines[:number]) if part.strip() and not is_elision(part)), None)
+        after = next((part for part in lines[number + 1 :] if part.strip() and not is_elision(part)), None)
+        start = cursor if before is None else _find(base, before, cursor) + 1
+        if before is not None and start == 0:
+            return None
+        end = len(base) if after is None else _find(base, after, start)
+        if end < 0:
+            return None
+        out += base[start:end]
+        cursor = end
+    return out
+
+
+def _find(base: Sequence[str], line: str, start: int) -> int:
+    return next((number for number in range(start, len(base)) if base[number].strip() == line.strip()), -1)
+
+
+def merged(part: str, base: str) -> str | None:
+    """`base` with the top-level definitions of `part` in place of its own; new ones stand before the last.
+
+    Returns:
+        None when either is no Python, `part` defines nothing, or nothing of `base` would stay.
+    """
+    ours, theirs = _definitions(part), _definitions(base)
+    if not ours or not theirs or theirs.keys() <= ours.keys():
+        return None
+    lines = base.rstrip("\n").split("\n")
+    new = [text for name, (_, _, text) in ours.items() if name not in theirs]
+    last = max(start for start, _, _ in theirs.values())
+    for name, (start, end, _) in sorted(theirs.items(), key=lambda item: -item[1][0]):
+        if name in ours:
+            lines[start:end] = ours[name][2].split("\n")
+        if start == last and new:
+            lines[start:start] = [line for text in new for line in (*text.split("\n"), "", "")]
+    return "\n".join(lines) + "\n"
+
+
+def _definitions(source: str) -> dict[str, tuple[int, int, str]]:
+    """Top-level names that a source binds: first line, line after the last, text."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    lines = source.split("\n")
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            name, start = node.name, min([node.lineno, *(item.lineno for item in node.decorator_list)])
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, start = node.targets[0].id, node.lineno
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            name, start = ast.unparse(node), node.lineno
+        else:
+            continue
+        end = node.end_lineno or start
+        found[name] = (start - 1, end, "\n".join(lines[start - 1 : end]))
+    return found

@@ -1,0 +1,148 @@
+"""Small repairs of program texts, in the order of how little they presume. None of them invents code."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+__all__ = ["mended", "normal", "reindented"]
+
+_CHARACTERS = str.maketrans(
+    {
+        "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"',
+        "\u201d": '"', "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*",
+        "\u00f7": "/", "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None,
+        "\u2026": "...", "\uff08": "(", "\uff09": ")", "\uff0c": ",", "\uff1a": ":", "\uff1d": "=",
+    }
+)  # fmt: skip
+_NUMBERED = re.compile(r"^\s*(\d+)(?:\s*[|:.)\]]|\t|(?=\s)|$) ?")
+_OPENER = re.compile(
+    r"^([ \t]*)((?:if|elif|for|while|def|with|class)\b[^\n]*[^\n:,(\[{\\ ]|else|try)[ \t]*\n(?=\1[ \t]+\S)", re.M
+)
+_LANGUAGE_WORD = re.compile(r"\A\s*(python3?|py|code|text)\s*\n", re.I)
+
+
+def normal(text: str) -> str:
+    """`text` with plain line ends, no blank lines at its ends, and one newline at the end."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.rstrip().lstrip("\n") + "\n"
+
+
+def mended(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """`text` itself, then with one repair after the other added, each with the names of those that changed it."""
+    text = normal(_LANGUAGE_WORD.sub("", text, count=1))
+    yield text, ()
+    names: tuple[str, ...] = ()
+    for name, repair in _REPAIRS:
+        changed = normal(repair(text))
+        if changed != text:
+            if name == "tabs":
+                yield normal(text.expandtabs(8)), (*names, name)
+            text, names = changed, (*names, name)
+            yield text, names
+
+
+def _escaped_lines(text: str) -> str:
+    """A program on one line, its line ends written out."""
+    if text.strip().count("\n") or "\\n" not in text:
+        return text
+    return text.strip().strip("\"'").replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')
+
+
+def _prefixes(text: str) -> str:
+    """Line numbers, prompts of an interpreter, marks of a quotation or of added lines, where every line has one."""
+    lines = text.split("\n")
+    filled = [line for line in lines if line.strip()]
+    numbers = [int(found[1]) for line in filled if (found := _NUMBERED.match(line))]
+    several = len(filled) > 1 or bool(re.match(r"\s*\d+\s*\|", text))
+    if several and len(filled) == len(numbers) and all(later > number for number, later in pairwise(numbers)):
+        return "\n".join(_NUMBERED.sub("", line, count=1) for line in lines)
+    for marks in ((">>> ", "... ", ">>>", "..."), ("> ", ">"), ("+ ", "+")):
+        if filled and all(line.lstrip().startswith(marks) for line in filled):
+            cut = marks if marks[0] != "+ " else ("+",)
+            return "\n".join(_cut(line, cut) for line in lines)
+    return text
+
+
+def _cut(line: str, marks: tuple[str, ...]) -> str:
+    bare = line.lstrip()
+    return next((bare[len(mark) :] for mark in marks if bare.startswith(mark)), line)
+
+
+def _colons(text: str) -> str:
+    """The colon of a line that opens a block, where it was forgotten."""
+    return _OPENER.sub(r"\1\2:\n", text)
+
+
+def _entities(text: str) -> str:
+    return html.unescape(text) if re.search(r"&(lt|gt|amp|quot|#39|#x27);", text) else text
+
+
+def _escapes(text: str) -> str:
+    """Backslashes that Markdown puts before its own signs."""
+    return re.sub(r"\\([_*\[\]<>#`])", r"\1", text)
+
+
+def reindented(text: str) -> str:
+    """Indentation made consistent: a line at a depth that no open block has goes to the nearest one; the body of a
+    definition that is not indented at all is."""
+    levels, opened, depth = [0], False, 0
+    aliases: dict[int, int] = {}
+    out = []
+    for line in _bodies(text.expandtabs(4)).split("\n"):
+        bare = line.strip()
+        if not bare or depth > 0 or bare.startswith("#"):
+            out.append(line if depth > 0 or not bare else " " * (4 * (len(levels) - 1 + opened)) + bare)
+            depth += _brackets(bare)
+            continue
+        width = len(line) - len(line.lstrip())
+        if opened and width > levels[-1]:
+            levels.append(width)
+            aliases = {deep: level for deep, level in aliases.items() if deep < width}
+        else:
+            width = aliases.get(width, width)
+            if width > levels[-1]:
+                aliases[width] = levels[-1]
+            elif width not in levels:
+                aliases[width] = width = min(levels, key=lambda level: (abs(level - width), -level))
+            while levels[-1] > width:
+                levels.pop()
+        out.append(" " * (4 * (len(levels) - 1)) + bare)
+        depth += _brackets(bare)
+        opened = depth <= 0 and re.sub(r"#.*", "", bare).rstrip().endswith(":")
+    return "\n".join(out)
+
+
+def _bodies(text: str) -> str:
+    """Lines after a `def` that is followed by none that is deeper, moved in up to the next top-level statement."""
+    out, inside = [], False
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if re.match(r"(def|class|@|import|from)\b|[A-Z_]+\s*=", line):
+            below = next((later for later in lines[number + 1 :] if later.strip()), "")
+            inside = line.startswith("def ") and not below[:1].isspace()
+            out.append(line)
+        else:
+            out.append("    " + line if inside and line.strip() else line)
+    return "\n".join(out)
+
+
+def _brackets(line: str) -> int:
+    code = re.sub(r"'[^']*'|\"[^\"]*\"|#.*", "", line)
+    return sum(code.count(sign) for sign in "([{") - sum(code.count(sign) for sign in ")]}")
+
+
+_REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("line ends written out", _escaped_lines),
+    ("prefixes of lines dropped", _prefixes),
+    ("dedented", textwrap.dedent),
+    ("HTML entities", _entities),
+    ("characters", lambda text: text.translate(_CHARACTERS)),
+    ("Markdown escapes", _escapes),
+    ("tabs", lambda text: text.expandtabs(4)),
+    ("colons", _colons),
+    ("indentation", reindented),
+)
