@@ -93,10 +93,21 @@ def test_whatever_the_text_it_is_a_program_or_a_named_trouble(pieces: list[str],
 
 @pytest.mark.parametrize(
     "text",
-    ["<think>" * 14_000, "{" * 99_000, "\n" * 99_000, " " * 99_000, "```\n" * 24_000, 
-     "<<<<<<< SEARCH\nx\n=======\n" * 4000, "idea: " + "*" * 90_000, "<a>" * 33_000, "- x\n+ y\n@@\n" * 8000, "if x\n  y\n" * 9000, "(" * 99_000],
+    [
+        "<think>" * 14_000,
+        "{" * 99_000,
+        "\n" * 99_000,
+        " " * 99_000,
+        "```\n" * 24_000,
+        "<<<<<<< SEARCH\nx\n=======\n" * 4000,
+        "idea: " + "*" * 90_000,
+        "<a>" * 33_000,
+        "- x\n+ y\n@@\n" * 8000,
+        "if x\n  y\n" * 9000,
+        "(" * 99_000,
+    ],
     ids=lambda text: text[:9].strip(),
-)  # fmt: skip
+)
 def test_a_hostile_reply_costs_little(text: str) -> None:
     """Anything quadratic in such a text would keep this test for minutes."""
     check = PythonLanguage("pack").check
