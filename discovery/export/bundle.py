@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,10 +65,15 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
     """Write the bundle of program `key` as module `name` into `folder`/`name` and note it in the journal.
 
     Raises:
-        ConfigError: `name` is no Python module name, or the folder holds something else already.
+        ConfigError: `name` is no Python module name or hides a module, or the folder holds something else already.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ConfigError(f"--name must be a Python module name; got {name!r}", hint="for example: --name my_optimizer")
+    if name in sys.stdlib_module_names or name in {package.partition(".")[0] for package in task.harness.preload}:
+        raise ConfigError(
+            f"--name must not be that of a module of Python's or of one that the program needs; got {name!r}",
+            hint="for example: --name my_optimizer",
+        )
     document = provenance(journal, key)
     with task_code(task.name, "export"):
         files = task.export(journal.program(key), name, document)

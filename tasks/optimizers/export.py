@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import keyword
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from discovery.tasks.optimizers.layout import (
     kinds_of,
     merged,
     state_name,
+    states,
     update_blocks,
 )
 from discovery.tasks.optimizers.printing import BlockWriter, constant_expression, number_text
@@ -42,6 +43,8 @@ _TAKEN = frozenset((
     "torch", "math", "copy", "sys", "Tensor", "Any", "Callable", "Iterable", "Value", "float", "int", "str", "dict",
     "max", "min", "abs", "isinstance", "super", "range", "kind_of",
 ))  # fmt: skip
+#: Names that the module imports or defines beside its class.
+_IMPORTED = frozenset(("Any", "Callable", "Iterable", "Tensor", "Value"))
 #: Groups of operations that work on the matrix view.
 _ON_MATRICES = frozenset(("lines", "matrix", "shape"))
 _WIDTH = 110
@@ -62,10 +65,12 @@ def optimizer_module(form: Form, name: str, header: str) -> str:
         header: Where the rule comes from and what is known of it; becomes part of the module's docstring.
 
     Raises:
-        ValueError: `name` is no identifier.
+        ValueError: `name` is no identifier, or would hide what the module needs.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or not class_name(name).isidentifier():
         raise ValueError(f"expected a Python identifier as the name of the module, got {name!r}")
+    if class_name(name) in _IMPORTED:
+        raise ValueError(f"expected a name whose class hides nothing of the module's, got {name!r}")
     form = merged(simplify(form, VOCABULARY))
     options = _options(form)
     parts = [_BlockCode(form, block, options) for block in update_blocks(form)]
@@ -108,7 +113,13 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 def _options(form: Form) -> dict[str, str]:
     """Named constant to the option that sets it."""
-    return {name: _free(name, {*_TAKEN, *HELPERS}) for name in form.constants}
+    return _renamed(form.constants, {*_TAKEN, *HELPERS})
+
+
+def _renamed(names: Iterable[str], taken: Set[str]) -> dict[str, str]:
+    """Each name to itself, or, where it is taken, to one that is neither taken nor among the names."""
+    names = list(names)
+    return {name: _free(name, taken | {*names} - {name}) for name in names}
 
 
 def _dispatch(parts: list[_BlockCode]) -> str:
@@ -145,6 +156,7 @@ class _BlockCode:
         self.facts = _Facts(host_values(block), lower_bounds(form)[block.name])
         self.flat = any(PRIMITIVES[each.op].group in _ON_MATRICES for each in self.statements)
         self.weights = "w" if self.flat else "p"
+        self.keys = _renamed(states(form), {"step"})
         self.carried = [o for o in block.outputs if o.carries is not None and o.carries in self.needed]
 
     def method(self, branches: bool) -> str:
@@ -172,7 +184,7 @@ class _BlockCode:
         """Lines that make the state at the first step."""
         makers = {output.label: self._start(output) for output in self.form.block(INIT).outputs}
         lines = ['    state["step"] = 0']
-        lines += [f'    state["{_key(output)}"] = {makers[output.label]}' for output in self.carried]
+        lines += [f'    state["{self._key(output)}"] = {makers[output.label]}' for output in self.carried]
         return ["if not state:", *lines, 'state["step"] += 1']
 
     def _start(self, output: Output) -> str:
@@ -194,7 +206,7 @@ class _BlockCode:
             return ast.Name("step")
         if arg.name in ("w", "g"):
             return ast.Name(self.weights if arg.name == "w" else "g")
-        return ast.Subscript(ast.Name("state"), ast.Constant(_state_key(arg.name)))
+        return ast.Subscript(ast.Name("state"), ast.Constant(self.keys[state_name(arg.name)]))
 
     def _body(self) -> list[str]:
         taken = {*_TAKEN, *HELPERS, *self.options.values()} - {"u"}
@@ -210,9 +222,9 @@ class _BlockCode:
         if not u.isidentifier() or u in ("p", "w", "g"):
             lines.append(f"{_free('u', writer.taken)} = {u}")
             u = _free("u", writer.taken)
-        entries = [f"{_key(o)}={text}" for o, text in zip(self.carried, texts[1:], strict=True)]
+        entries = [f"{self._key(o)}={text}" for o, text in zip(self.carried, texts[1:], strict=True)]
         if len(entries) == 1:
-            lines.append(f'state["{_key(self.carried[0])}"] = {texts[1]}')
+            lines.append(f'state["{self._key(self.carried[0])}"] = {texts[1]}')
         elif entries:
             line = f"state.update({', '.join(entries)})"
             split = ["state.update(", *(f"    {entry}," for entry in entries), ")"]
@@ -221,10 +233,13 @@ class _BlockCode:
             line.replace("'", '"') for line in [*lines, f"return {u}.reshape(p.shape)" if self.flat else f"return {u}"]
         ]
 
+    def _key(self, output: Output) -> str:
+        return self.keys[state_name(output.label)]
+
     def _result(self, output: Output, text: str, shared: Mapping[str, set[str]]) -> str:
         """`text`, the value of an output, as something that may be kept: a tensor with memory of its own."""
         if output.type == SCALAR and self.facts.on_host(output.value):
-            return f'torch.full_like(state["{_key(output)}"], {text})'
+            return f'torch.full_like(state["{self._key(output)}"], {text})'
         inputs = shared.get(output.value.name, set()) if isinstance(output.value, Ref) else set()
         kept = {"w", "g"} if output.carries is not None else set()
         return f"{text}.clone()" if inputs & kept else text
@@ -236,14 +251,6 @@ class _BlockCode:
             return _filled(code, dict(zip(primitive.parameters, arguments, strict=True)))
         function = ast.parse(f"lambda {', '.join(primitive.parameters)}: {code}", mode="eval").body
         return ast.Call(ast.Name("number"), [function, *arguments], [])
-
-
-def _state_key(port: str) -> str:
-    return _free(state_name(port), {"step"})
-
-
-def _key(output: Output) -> str:
-    return _state_key(output.label)
 
 
 def _names(text: str) -> set[str]:

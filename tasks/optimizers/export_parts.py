@@ -60,7 +60,7 @@ $defaults        }
                 loss = closure()
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
+                if p.grad is None or p.numel() == 0:
                     continue
                 if p.grad.is_sparse:
                     raise RuntimeError("$class_name expects dense gradients, got a sparse one")
@@ -140,6 +140,7 @@ KIND_OF = '''def kind_of(p: Tensor) -> str:
 HELPERS = {
     "as_tensor": "",
     "floored": "",
+    "limited": "",
     "minimum": "",
     "maximum": "",
     "clip": "",

@@ -80,18 +80,24 @@ def plain_div(x: Value, y: Value) -> Value:
     return x / y
 
 
+def limited(x: float, like: Tensor) -> float:
+    """`x` as the dtype of `like` holds it: infinite where it is too large, which torch would refuse to convert."""
+    largest = torch.finfo(like.dtype).max if abs(x) > 65504.0 else 65504.0
+    return math.copysign(math.inf, x) if abs(x) > largest else x
+
+
 def minimum(x: Value, y: Value) -> Value:
     """The smaller of `x` and `y`, elementwise."""
     if not isinstance(x, Tensor):
-        return y.clamp_max(x) if isinstance(y, Tensor) else (x if x < y else y)
-    return torch.minimum(x, y) if isinstance(y, Tensor) else x.clamp_max(y)
+        return y.clamp_max(limited(x, y)) if isinstance(y, Tensor) else (x if x < y else y)
+    return torch.minimum(x, y) if isinstance(y, Tensor) else x.clamp_max(limited(y, x))
 
 
 def maximum(x: Value, y: Value) -> Value:
     """The larger of `x` and `y`, elementwise."""
     if not isinstance(x, Tensor):
-        return y.clamp_min(x) if isinstance(y, Tensor) else (x if x > y else y)
-    return torch.maximum(x, y) if isinstance(y, Tensor) else x.clamp_min(y)
+        return y.clamp_min(limited(x, y)) if isinstance(y, Tensor) else (x if x > y else y)
+    return torch.maximum(x, y) if isinstance(y, Tensor) else x.clamp_min(limited(y, x))
 
 
 def signed_power(x: Value, c: Value) -> Value:
@@ -303,13 +309,13 @@ def ema(s: Value, x: Value, beta: Value) -> Value:
 
 def accumulate(s: Value, x: Value, mu: Value) -> Value:
     if isinstance(s, Tensor) and isinstance(x, Tensor) and not isinstance(mu, Tensor):
-        return torch.add(x, s, alpha=mu)
+        return torch.add(x, s, alpha=limited(mu, x))
     return mu * s + x
 
 
 def interp(x: Value, y: Value, a: Value) -> Value:
     if isinstance(x, Tensor) and isinstance(y, Tensor):
-        return torch.lerp(x, y, a)
+        return torch.lerp(x, y, a if isinstance(a, Tensor) else limited(a, x))
     return (1.0 - a) * x + a * y
 
 

@@ -85,8 +85,8 @@ def lower(source: str) -> Form:
 
 
 def is_name(text: str) -> bool:
-    """Whether a state or a constant may be called so."""
-    return text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
+    """Whether a value, a state or a constant may be called so. Two leading underscores mean something to Python."""
+    return text.isidentifier() and text.isascii() and not keyword.iskeyword(text) and not text.startswith("__")
 
 
 def _instead(node: ast.AST, known: Mapping[type[ast.AST], str]) -> str:
@@ -302,7 +302,7 @@ class _Update(_Path):
         return Block("update", update_inputs(states), tuple(self.statements), tuple(outputs))
 
     def assign(self, target: ast.Name, name: str, value: ast.expr) -> None:
-        if name in RESERVED or name in self.module.constants:
+        if name in RESERVED or name in self.module.constants or not is_name(name):
             raise self.module.rejected(target, f"{short(name)} may not be assigned; choose another name")
         self.values[name] = self.expression(value, name)
 

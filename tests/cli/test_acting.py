@@ -95,6 +95,13 @@ def test_a_tampered_bundle_does_not_verify(
     assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
 
 
+@pytest.mark.parametrize("name", ["my-name", "class", "1x", "a/b", "", "copy", "sys"])
+def test_an_exported_module_hides_no_other(finished: Path, name: str, here: Callable[..., Result]) -> None:
+    result = here("export", "@last", "--name", name, "--to", "named", cwd=finished)
+    assert result.returncode == 2 and "--name" in result.stderr
+    assert not (finished / "named").exists()
+
+
 def test_verify_runs_nothing_that_the_bundle_names(exported: Path, tmp_path: Path, here: Callable[..., Result]) -> None:
     shutil.copytree(exported, tmp_path / "guess")
     evil = tmp_path / "guess" / "evil"

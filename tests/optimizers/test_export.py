@@ -244,6 +244,14 @@ class TestAsAnOptimizer:
         assert set(optimizer.state[matrix]) == {"step", "m"}
         assert set(optimizer.state[embedding]) == {"step", "m", "v"}
 
+    def test_a_parameter_without_elements_is_passed_over(self) -> None:
+        for name in ("muon", "cautious_adamw"):
+            p = torch.nn.Parameter(torch.ones(0, 3))
+            optimizer = both(ZOO[name])[1]([p, torch.nn.Parameter(torch.ones(0))])
+            for each in optimizer.param_groups[0]["params"]:
+                each.grad = torch.ones_like(each)
+            optimizer.step()
+
     def test_refuses_sparse_gradients_and_negative_rates(self) -> None:
         p = torch.nn.Parameter(torch.ones(2, 2))
         with pytest.raises(ValueError, match="at least 0"):
@@ -264,6 +272,31 @@ def test_constants_and_states_may_have_awkward_names() -> None:
     assert assert_trains_alike(source) == 1.0
 
 
+def test_names_that_give_way_do_not_take_other_names() -> None:
+    source = (
+        'HYPER = {"step": 0.9, "step_": 0.5, "step__": 2.0}\n'
+        'def init(shape, kind):\n    return {"step": zeros(shape), "step_": ones(shape), "step__": zeros(shape)}\n'
+        "def update(w, g, s, t, kind):\n"
+        '    a = ema(s["step"], g, step)\n    b = ema(s["step_"], square(g), step_)\n    c = s["step__"] + a * b\n'
+        '    return a / (sqrt(b) + step__) + c, {"step": a, "step_": b, "step__": c}\n'
+    )
+    assert assert_trains_alike(source) == 1.0
+    optimizer = both(source)[1]([torch.nn.Parameter(torch.ones(2))])
+    assert len(set(optimizer.defaults) - {"lr", "weight_decay"}) == 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_numbers_beyond_the_dtype_are_infinite(dtype: torch.dtype) -> None:
+    source = (
+        'HYPER = {"c": 1e300}\ndef init(shape, kind): return {}\n'
+        "def update(w, g, s, t, kind): return clip(g, -c, c) + min(g, c) + max(-c, g), {}\n"
+    )
+    p = torch.nn.Parameter(torch.ones(3, dtype=dtype))
+    p.grad = torch.ones(3, dtype=dtype)
+    both(source)[1]([p], lr=0.125).step()
+    assert torch.equal(p.detach(), torch.full((3,), 0.625, dtype=dtype))
+
+
 def test_code_is_plain() -> None:
     text = optimizer_module(lower(ZOO["adamw"]), "adamw", "")
     assert "u = m / (1 - b1 ** step) / ((v / (1 - b2 ** step)).sqrt() + eps)" in text
@@ -274,6 +307,12 @@ def test_code_is_plain() -> None:
 @pytest.mark.parametrize("name", ["", "a-b", "class", "1x"])
 def test_refuses_names_that_are_no_modules(name: str) -> None:
     with pytest.raises(ValueError, match="identifier"):
+        optimizer_module(lower(ZOO["lion"]), name, "")
+
+
+@pytest.mark.parametrize("name", ["tensor", "any", "Value"])
+def test_refuses_names_that_hide_what_the_module_needs(name: str) -> None:
+    with pytest.raises(ValueError, match="hides nothing"):
         optimizer_module(lower(ZOO["lion"]), name, "")
 
 

@@ -359,3 +359,13 @@ def test_constants_and_the_step_are_floats_and_overflow_is_no_crash() -> None:
     one = rule("bias_correct(g, 0.9) * exp(99 * t) * pow(2, t) / pow(t, -400) + g * pow_t(400)")
     assert apply(one, tensor(1, 3), tensor(1, 3), t=50).isinf().all()
     assert apply(rule("bias_correct(g, q)", t_scalar="2 + t"), tensor(1, 3), tensor(1, 3), t=1000).eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_beyond_float32_are_infinite_where_they_meet_one(dtype: torch.dtype) -> None:
+    w = g = tensor(2, 3, dtype=dtype)
+    for expression in ("clip(g, -1e300, 1e300)", "min(1e300, g)", "min(g, exp(20) * 1e300)", "max(g, -1e300)"):
+        assert torch.equal(apply(rule(expression), w, g), g), expression
+    blown = [apply(rule(f"g + {e}"), w, g) for e in ("interp(g, w * 2, 1e300)", "accumulate(g, w, t * 1e300)")]
+    for u in blown:
+        assert dtype == torch.float64 or not u.isfinite().any()
