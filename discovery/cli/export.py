@@ -50,7 +50,7 @@ def command(
             raise NotFound(f"run {journal.meta.name} has no scored program to export")
         folder = to if to is not None else journal.folder / "exports"
         origin = journal.program_row(key).operator
-        target = write_bundle(folder, task, journal, key, name or default_name(task, key))
+        target = write_bundle(folder, task, journal, key, default_name(task, key) if name is None else name)
     if as_json:
         holds = key in {entry["key"] for entry in confirmed}
         print(json.dumps({"schema": "discovery.export/1", "path": str(target), "program": key, "confirmed": holds}))
