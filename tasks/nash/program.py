@@ -58,6 +58,9 @@ class Case:
             depends on come first.
         unless: Conditions of the cases before: all fail here.
         when: The case's own condition; None for the last.
+        trees: The expression that each name stands for: one digest, one value, also across cases.
+        images: With an assumption: for each name that it depends on, the expression that the name's becomes when the
+            players `swap` are renamed into each other. It is among `trees`.
     """
 
     steps: tuple[Step, ...]
@@ -67,6 +70,8 @@ class Case:
     prefix: int
     unless: tuple[Comparison, ...]
     when: Comparison | None
+    trees: Mapping[str, Tree]
+    images: Mapping[str, Tree]
 
 
 @dataclass(frozen=True)
@@ -105,15 +110,23 @@ def _case(block: FormBlock, known: Words) -> Case:
         tuple(name for each in block.statements for name in each.outputs if types[name] == f"P{i}")
         for i in range(1, known.players + 1)
     )
+    swap = exchanged(block, known) if wlog else None
     return Case(
         tuple(step for each in (*before, *after) if (step := steps[each.outputs[0]]) is not None),
         strategies,
         comparisons[wlog] if wlog else None,
-        exchanged(block, known) if wlog else None,
+        swap,
         len(before),
         tuple(comparisons[labels[label]] for label in sorted(labels) if label.startswith("unless")),
         comparisons[labels["when"]] if "when" in labels else None,
+        digests(block.statements),
+        _images(block, first - set(comparisons), swap, known) if swap else {},
     )
+
+
+def _images(block: FormBlock, names: set[str], swap: tuple[int, int], known: Words) -> dict[str, Tree]:
+    renamed = digests(_renamed(block, transposition(swap, known.players), known))
+    return {name: renamed[name] for statement in block.statements for name in statement.outputs if name in names}
 
 
 def _step(statement: Statement, known: Words, types: Mapping[str, str]) -> Step | None:
@@ -139,25 +152,35 @@ def ancestors(block: FormBlock, name: str) -> set[str]:
 
 def tree(block: FormBlock, value: Ref | Const) -> Tree:
     """The expression that `value` is."""
-    return _digest(block.statements, value)
+    return _of(digests(block.statements), value)
 
 
 def image(block: FormBlock, value: Ref | Const, order: Sequence[int], known: Words) -> Tree:
     """The expression that `value` becomes when player i is renamed to `order[i - 1]`."""
+    return _of(digests(_renamed(block, order, known)), value)
+
+
+def _renamed(block: FormBlock, order: Sequence[int], known: Words) -> list[Statement]:
     types = known.types_of(block)
-    return _digest([known.relabelled_statement(each, order, types) for each in block.statements], value)
+    return [known.relabelled_statement(each, order, types) for each in block.statements]
 
 
-def _digest(statements: Iterable[Statement], value: Ref | Const) -> Tree:
+def digests(statements: Iterable[Statement]) -> dict[str, Tree]:
+    """The expression that each name stands for."""
     made: dict[str, Tree] = {}
-
-    def of(arg: Ref | Const) -> Tree:
-        return made[arg.name] if isinstance(arg, Ref) else f"number {Fraction(arg.value)}"
-
     for statement in statements:
-        call = content_key(repr((statement.op, [of(arg) for arg in statement.args])))
+        call = content_key(repr((statement.op, [_of(made, arg) for arg in statement.args])))
         made.update((name, f"{index} {call}") for index, name in enumerate(statement.outputs))
-    return of(value)
+    return made
+
+
+def _of(made: Mapping[str, Tree], arg: Ref | Const) -> Tree:
+    return made[arg.name] if isinstance(arg, Ref) else f"number {Fraction(arg.value)}"
+
+
+def transposition(pair: tuple[int, int], players: int) -> list[int]:
+    """Numbers of all players, those of `pair` exchanged."""
+    return [{pair[0]: pair[1], pair[1]: pair[0]}.get(player, player) for player in range(1, players + 1)]
 
 
 def exchanged(block: FormBlock, known: Words) -> tuple[int, int] | None:
@@ -168,8 +191,7 @@ def exchanged(block: FormBlock, known: Words) -> tuple[int, int] | None:
     comparison = next(each for each in block.statements if name in each.outputs)
     left, right = (tree(block, arg) for arg in comparison.args)
     for i, j in combinations(range(1, known.players + 1), 2):
-        order = list(range(1, known.players + 1))
-        order[i - 1], order[j - 1] = j, i
+        order = transposition((i, j), known.players)
         if (
             image(block, comparison.args[0], order, known) == right
             and image(block, comparison.args[1], order, known) == left

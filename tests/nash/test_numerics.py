@@ -203,7 +203,7 @@ def test_equilibria_are_exact(payoffs: Payoffs) -> None:
 @slow
 @given(games((2,)), st.sampled_from([1e-3, 0.1]))
 def test_sampled_equilibria(payoffs: Payoffs, delta: float) -> None:
-    (alpha, beta), (x, y), values = sampled_equilibrium(payoffs, delta)
+    alpha, beta, x, y, *values = sampled_equilibrium(payoffs, delta)
     assert definitions.sampled(*payoffs, alpha, beta, x, y, *values) <= delta + TINY
 
 
@@ -212,7 +212,7 @@ def test_samples_are_as_large_as_the_slack_asks_for() -> None:
     game = (np.array([[0.9, 0.0, 0.1], [0.0, 0.65, 0.3]]), np.array([[0.0, 0.8, 0.1], [1.0, 0.1, 0.2]]))
     needed = []
     for delta in (0.2, 0.02, 0.002):
-        (alpha, beta), (x, y), values = sampled_equilibrium(game, delta)
+        alpha, beta, x, y, *values = sampled_equilibrium(game, delta)
         needed.append(definitions.sampled(*game, alpha, beta, x, y, *values))
         assert needed[-1] <= delta + TINY
     assert needed[0] > 0.02
@@ -281,7 +281,7 @@ def test_all_lines_and_products_are_tried(payoffs: Payoffs, seed: int) -> None:
 def test_blends_clip_their_weight(payoffs: Payoffs, seed: int, weight: float) -> None:
     first, second = any_profile(payoffs, seed)[0], any_profile(payoffs, seed + 1)[0]
     clipped = min(max(weight, 0), 1)
-    assert blend(first, second, weight) == pytest.approx(clipped * first + (1 - clipped) * second, abs=1e-12)
+    assert blend(payoffs, first, second, weight) == pytest.approx(clipped * first + (1 - clipped) * second, abs=1e-12)
 
 
 @quick

@@ -12,14 +12,15 @@ What a block supplies:
   computes have type `value`;
 - `axioms(call, state)`: the constraints, over `state.U`, `state.M`, `state.f` and `state.scalar`. "For all x" is a loop
   over `state.strategies(i)`: every constructed strategy of player i, later ones included;
-- `run(call, game, inputs)`: the step on a real game, with numpy and highspy, imported inside the method;
+- `routine(call)`: which function of `numerics` takes the step on a real game, and its arguments, as data: the executor
+  calls it, and an exported module spells it;
 - `relabelled(statement, overload, order)`: the same step with the players renamed; the default suits blocks that treat
   all players alike.
 
-Rules for `run`. `game` is the payoff arrays, one per player, each of shape (m_1, ..., m_n), float64 in [0, 1]. `inputs`
-are what `call.inputs` names, in order: a strategy is a probability vector of length m_i, a value or number a float. The
-return value is a tuple in the order of `call.outputs`. It must satisfy the block's axioms up to the tolerance that the
-block states (`tolerance`: 0 for exact steps up to rounding; the delta of a stationary point).
+Rules for the function. Its first argument is the payoffs: one array for each player, each of shape (m_1, ..., m_n),
+float64 in [0, 1]; a strategy is a probability vector of length m_i, a value a float. It returns the outputs in the
+order of `call.outputs`, a single one bare. They must satisfy the block's axioms, up to rounding or up to a small
+multiple of the slack `delta` that the function is given.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from discovery.grammar.ir import Statement
 from discovery.grammar.vocabulary import Laws
@@ -47,6 +48,7 @@ __all__ = [
     "Block",
     "Call",
     "Overload",
+    "Routine",
     "moved",
     "permuted",
     "player_type",
@@ -54,8 +56,9 @@ __all__ = [
 
 VALUE, WEIGHT, COEFFICIENT, GUARANTEE, CONDITION = "value", "weight", "coefficient", "guarantee", "condition"
 
-#: A strategy (probability vector, float64) or a scalar, as blocks pass them when they are run.
-Numeric: TypeAlias = Any
+#: An argument of a routine: the name of a strategy or value of the program, a number, a player (from 0), or a tuple of
+#: such, in which None stands for a strategy that is to be found.
+Argument: TypeAlias = "str | Fraction | int | tuple[Argument, ...] | None"
 
 
 def player_type(player: int) -> str:
@@ -106,12 +109,35 @@ class Call:
         return tuple(str(name) for name, type_ in named if type_.startswith("P"))
 
     @property
+    def partial(self) -> tuple[str | None, ...]:
+        """The profile of the strategies that the call takes; None for the players whose strategies it gives."""
+        named = zip(self.inputs, self.overload.inputs, strict=True)
+        found: dict[int, str | None] = {int(type_[1:]): str(name) for name, type_ in named if type_.startswith("P")}
+        found.update(dict.fromkeys(self.players))
+        return tuple(found[player] for player in sorted(found))
+
+    @property
     def numbers(self) -> tuple[Fraction, ...]:
         """The numbers that the program spells, in order."""
         return tuple(each for each in self.inputs if isinstance(each, Fraction))
 
     def __str__(self) -> str:
         return f"{', '.join(self.outputs)} = {self.overload.op}({', '.join(map(str, self.inputs))})"
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A step on a real game: `function(payoffs, *arguments)`, and `delta` or `rng` after them where it needs one.
+
+    Attributes:
+        function: Name of a function of `numerics`.
+        arguments: Its arguments after the payoffs.
+        needs: `"delta"`, the slack of an approximate step; `"rng"`, a random generator; or nothing.
+    """
+
+    function: str
+    arguments: tuple[Argument, ...] = ()
+    needs: Literal["", "delta", "rng"] = ""
 
 
 class Block(ABC):
@@ -133,13 +159,9 @@ class Block(ABC):
     def axioms(self, call: Call, state: State) -> Iterable[Constraint]:
         """What holds of the outputs in every game. Called once all strategies of the program are known."""
 
-    def run(self, call: Call, game: Sequence[Numeric], inputs: Sequence[Numeric]) -> tuple[Numeric, ...]:
-        """The step on a real game; see the module's docstring.
-
-        Raises:
-            NotImplementedError: the block has no implementation for this overload.
-        """
-        raise NotImplementedError(f"{self.name} cannot be run")
+    @abstractmethod
+    def routine(self, call: Call) -> Routine:
+        """The step on a real game; see the module's docstring."""
 
     def relabelled(self, statement: Statement, overload: Overload, order: Sequence[int]) -> Statement:
         """`statement` with player i renamed to `order[i - 1]`.

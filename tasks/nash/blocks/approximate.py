@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from discovery.tasks.nash.blocks._base import GUARANTEE, Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import GUARANTEE, Block, Call, Overload, Routine, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -48,3 +48,7 @@ class Approximate(Block):
         (guarantee,) = call.numbers
         for player in call.players:
             yield state.f(player, *call.outputs, *call.held) <= guarantee
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("one_third_pair", (call.partial,), needs="delta")

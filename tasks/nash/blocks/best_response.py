@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from discovery.tasks.nash.blocks._base import Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import Block, Call, Overload, Routine, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -37,3 +37,8 @@ class BestResponse(Block):
         """See the class."""
         (player,) = call.players
         yield state.U(player, *call.held, *call.outputs).equals(state.M(player, *call.held))
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        (player,) = call.players
+        return Routine("best_response", (call.partial, player - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from discovery.tasks.nash.blocks._base import Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import Block, Call, Overload, Routine, player_type
 from discovery.tasks.nash.compiler.algebra import constant
 
 if TYPE_CHECKING:
@@ -75,3 +75,7 @@ class JointStationaryPoint(Block):
                         gain = state.U(i, *state.replaced(moved, duals[i - 1])) - state.U(i, *moved)
                         left = left + rho[i] * (gain - f[i])
                 yield left >= rho[j] * (state.U(j, *state.replaced(point, a)) - state.U(j, *point))
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("joint_stationary_point", needs="delta")

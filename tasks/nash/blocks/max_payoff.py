@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from discovery.grammar.ir import Statement
-from discovery.tasks.nash.blocks._base import COEFFICIENT, Block, Call, Overload, moved, player_type
+from discovery.tasks.nash.blocks._base import COEFFICIENT, Block, Call, Overload, Routine, moved, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -48,6 +48,10 @@ class MaxPayoff(Block):
             (player,) = involved
             for others in state.opponents(player):
                 yield state.M(player, *others) <= state.U(player, *call.outputs)
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("max_payoff", (call.numbers,))
 
     def relabelled(self, statement: Statement, overload: Overload, order: Sequence[int]) -> Statement:
         """The coefficients move with the players."""

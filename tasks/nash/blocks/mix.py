@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from discovery.grammar.vocabulary import Identity, Laws, Position
-from discovery.tasks.nash.blocks._base import WEIGHT, Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import WEIGHT, Block, Call, Overload, Routine, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -57,3 +57,7 @@ class Mix(Block):
                 for others in product(*(state.strategies(k) for k in everyone if k not in (j, player))):
                     mixed = weight * state.M(j, a, *others) + rest * state.M(j, b, *others)
                     yield state.M(j, x, *others) <= mixed
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("blend", call.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from discovery.tasks.nash.blocks._base import Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import Block, Call, Overload, Routine, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -29,3 +29,8 @@ class Random(Block):
     def axioms(self, call: Call, state: State) -> Iterable[Constraint]:
         """None."""
         return ()
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        (player,) = call.players
+        return Routine("arbitrary", (player - 1,), needs="rng")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from discovery.grammar.ir import Statement
-from discovery.tasks.nash.blocks._base import VALUE, Block, Call, Overload
+from discovery.tasks.nash.blocks._base import VALUE, Block, Call, Overload, Routine
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -50,6 +50,10 @@ class SampleLP(Block):
         for one, other in ((a, b), (a, y), (x, b)):
             yield state.U(1, one, other) >= v1
             yield state.U(2, one, other) >= v2
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("sampled_equilibrium", needs="delta")
 
     def relabelled(self, statement: Statement, overload: Overload, order: Sequence[int]) -> Statement:
         """The payoffs move with the players."""

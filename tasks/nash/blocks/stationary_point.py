@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from discovery.tasks.nash.blocks._base import Block, Call, Overload, player_type
+from discovery.tasks.nash.blocks._base import Block, Call, Overload, Routine, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint, Poly
@@ -74,3 +74,7 @@ class StationaryPoint(Block):
             yield rho * (U(j, w, b) - U(j, x, b) - f1) >= (1 - rho) * (U(k, x, b) - U(k, x, y))
         for a in state.strategies(j):
             yield (1 - rho) * (U(k, a, z) - U(k, a, y) - f2) >= rho * (U(j, a, y) - U(j, x, y))
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("stationary_pair", (call.partial,), needs="delta")

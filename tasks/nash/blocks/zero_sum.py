@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from discovery.grammar.ir import Const, Statement
-from discovery.tasks.nash.blocks._base import COEFFICIENT, Block, Call, Overload, moved, player_type
+from discovery.tasks.nash.blocks._base import COEFFICIENT, Block, Call, Overload, Routine, moved, player_type
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.compiler.algebra import Constraint
@@ -61,6 +61,10 @@ class ZeroSum(Block):
             yield state.M(first, y, *held) <= state.U(first, x, y, *held)
         if set(involved) == {second} and involved[second] < 0:
             yield state.M(second, x, *held) <= state.U(second, x, y, *held)
+
+    def routine(self, call: Call) -> Routine:
+        """See `Block.routine`."""
+        return Routine("zero_sum_equilibrium", (call.partial, call.numbers))
 
     def relabelled(self, statement: Statement, overload: Overload, order: Sequence[int]) -> Statement:
         """The coefficients move with the players; where the pair changes its order, the other one maximises."""

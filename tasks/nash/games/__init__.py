@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from discovery.tasks.nash.games.kinds import KINDS, suite
+from discovery.tasks.nash.games.known import WORST, WorstCase
 
-__all__ = ["KINDS", "suite"]
+__all__ = ["KINDS", "WORST", "WorstCase", "suite"]

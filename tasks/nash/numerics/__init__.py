@@ -6,9 +6,21 @@ They need numpy and highspy only, and no two functions have the same name, so th
 from __future__ import annotations
 
 from discovery.tasks.nash.numerics.approximate import one_third_equilibrium, one_third_pair
-from discovery.tasks.nash.numerics.descent import StationaryPoint, stationary_pair, stationary_point
+from discovery.tasks.nash.numerics.arithmetic import quotient, root
+from discovery.tasks.nash.numerics.descent import (
+    StationaryPoint,
+    joint_stationary_point,
+    stationary_pair,
+    stationary_point,
+)
 from discovery.tasks.nash.numerics.equilibrium import nash_equilibrium
-from discovery.tasks.nash.numerics.mixing import Approximation, best_mixture, best_on_lines, best_on_squares
+from discovery.tasks.nash.numerics.mixing import (
+    Approximation,
+    best_mixture,
+    best_on_lines,
+    best_on_squares,
+    best_profile,
+)
 from discovery.tasks.nash.numerics.payoffs import (
     Partial,
     Payoffs,
@@ -17,6 +29,7 @@ from discovery.tasks.nash.numerics.payoffs import (
     best_payoff,
     checked_payoffs,
     checked_profile,
+    exchanged_payoffs,
     mixture,
     pair_payoffs,
     payoff,
@@ -46,10 +59,13 @@ __all__ = [
     "best_on_lines",
     "best_on_squares",
     "best_payoff",
+    "best_profile",
     "best_response",
     "blend",
     "checked_payoffs",
     "checked_profile",
+    "exchanged_payoffs",
+    "joint_stationary_point",
     "max_payoff",
     "mixture",
     "nash_equilibrium",
@@ -60,9 +76,11 @@ __all__ = [
     "payoff_vector",
     "probabilities",
     "pure",
+    "quotient",
     "regret",
     "regrets",
     "replaced",
+    "root",
     "sampled_equilibrium",
     "stationary_pair",
     "stationary_point",

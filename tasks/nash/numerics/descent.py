@@ -36,7 +36,7 @@ from discovery.tasks.nash.numerics.payoffs import (
 )
 from discovery.tasks.nash.numerics.responses import best_response
 
-__all__ = ["StationaryPoint", "stationary_pair", "stationary_point"]
+__all__ = ["StationaryPoint", "joint_stationary_point", "stationary_pair", "stationary_point"]
 
 
 class StationaryPoint(NamedTuple):
@@ -91,6 +91,12 @@ def stationary_pair(payoffs: Payoffs, profile: Partial, delta: float = 1e-3) -> 
     point = stationary_point(game, delta)
     (x, y), (w, z) = point.profile, point.duals
     return x, y, w, z
+
+
+def joint_stationary_point(payoffs: Payoffs, delta: float = 1e-3) -> tuple[Vector, ...]:
+    """The strategies of a stationary point of all players, then their dual strategies."""
+    point = stationary_point(payoffs, delta)
+    return (*point.profile, *point.duals)
 
 
 def steepest(payoffs: Payoffs, profile: Profile, delta: float) -> tuple[Profile, float, StationaryPoint]:

@@ -25,7 +25,7 @@ from discovery.tasks.nash.numerics.payoffs import (
     replaced,
 )
 
-__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_on_squares"]
+__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_on_squares", "best_profile"]
 
 
 class Approximation(NamedTuple):
@@ -95,6 +95,17 @@ def best_on_squares(payoffs: Payoffs, strategies: Sequence[Sequence[Vector]]) ->
         for profile in product(*choices):
             best = better(payoffs, best, profile)
     return best
+
+
+def best_profile(payoffs: Payoffs, strategies: Sequence[Sequence[Vector]]) -> Approximation:
+    """The best profile over all lines and squares: what a program returns.
+
+    Args:
+        payoffs: The game.
+        strategies: For each player, the strategies constructed for it, at least one.
+    """
+    lines, squares = best_on_lines(payoffs, strategies), best_on_squares(payoffs, strategies)
+    return lines if squares is None or lines.regrets.max() <= squares.regrets.max() else squares
 
 
 def better(payoffs: Payoffs, best: Approximation | None, profile: Profile) -> Approximation:

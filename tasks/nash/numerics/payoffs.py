@@ -22,6 +22,7 @@ __all__ = [
     "best_payoff",
     "checked_payoffs",
     "checked_profile",
+    "exchanged_payoffs",
     "mixture",
     "pair_payoffs",
     "payoff",
@@ -154,6 +155,13 @@ def held(tensor: NDArray[np.float64], profile: Partial, free: Sequence[int]) -> 
     return tensor
 
 
+def exchanged_payoffs(payoffs: Payoffs, first: int, second: int) -> Payoffs:
+    """The same game with two players renamed into each other."""
+    tensors = [np.swapaxes(tensor, first, second) for tensor in payoffs]
+    tensors[first], tensors[second] = tensors[second], tensors[first]
+    return tuple(tensors)
+
+
 def payoff_vector(tensor: NDArray[np.float64], profile: Partial, player: int) -> Vector:
     """Expected payoff for each action of `player` when the others play `profile`.
 
@@ -170,9 +178,9 @@ def pair_payoffs(tensor: NDArray[np.float64], profile: Partial, first: int, seco
     return matrix if first < second else matrix.T
 
 
-def payoff(tensor: NDArray[np.float64], profile: Profile) -> float:
-    """Expected payoff in `profile`."""
-    return float(payoff_vector(tensor, profile, 0) @ profile[0])
+def payoff(payoffs: Payoffs, profile: Profile, player: int) -> float:
+    """Expected payoff of `player` in `profile`: `U_i(s)`."""
+    return float(payoff_vector(payoffs[player], profile, 0) @ profile[0])
 
 
 def best_payoff(payoffs: Payoffs, profile: Partial, player: int) -> float:
@@ -182,7 +190,7 @@ def best_payoff(payoffs: Payoffs, profile: Partial, player: int) -> float:
 
 def regret(payoffs: Payoffs, profile: Profile, player: int) -> float:
     """What `player` gains at most by deviating alone, at least 0."""
-    return max(best_payoff(payoffs, profile, player) - payoff(payoffs[player], profile), 0.0)
+    return max(best_payoff(payoffs, profile, player) - payoff(payoffs, profile, player), 0.0)
 
 
 def regrets(payoffs: Payoffs, profile: Profile) -> Vector:

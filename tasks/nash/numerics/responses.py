@@ -29,9 +29,9 @@ def best_response(payoffs: Payoffs, profile: Partial, player: int) -> Vector:
     return pure(int(best_actions(payoffs, profile, player)[0]), payoffs[player].shape[player])
 
 
-def blend(first: Vector, second: Vector, weight: float) -> Vector:
-    """`weight * first + (1 - weight) * second`, the weight clipped to [0, 1]."""
-    weight = min(max(weight, 0.0), 1.0)
+def blend(payoffs: Payoffs, first: Vector, second: Vector, weight: float) -> Vector:
+    """`weight * first + (1 - weight) * second`, the weight clipped to [0, 1]; one that is not a number counts as 0."""
+    weight = min(max(0.0, weight), 1.0)
     return mixture([first, second], [weight, 1 - weight])
 
 

@@ -25,11 +25,14 @@ __all__ = ["Sampled", "rounded", "sampled_equilibrium"]
 
 
 class Sampled(NamedTuple):
-    """See the module: `sample` is (alpha, beta), `profile` is (x, y), `values` is (vr, vc)."""
+    """See the module."""
 
-    sample: Profile
-    profile: Profile
-    values: tuple[float, float]
+    alpha: Vector
+    beta: Vector
+    x: Vector
+    y: Vector
+    vr: float
+    vc: float
 
 
 def sampled_equilibrium(payoffs: Payoffs, delta: float = 1e-3) -> Sampled:
@@ -74,5 +77,5 @@ def completed(payoffs: Payoffs, sample: Profile) -> tuple[Sampled, float]:
     sums[0, :m], sums[1, m : m + n] = 1.0, 1.0
     cost = [*zero_x, *zero_y, 0, 0, 1]
     point = linear_program(cost, rows, most, sums, [1.0, 1.0], upper=1.0).point
-    profile = (probabilities(point[:m]), probabilities(point[m : m + n]))
-    return Sampled(sample, profile, (float(point[m + n]), float(point[m + n + 1]))), float(point[-1])
+    x, y = probabilities(point[:m]), probabilities(point[m : m + n])
+    return Sampled(alpha, beta, x, y, float(point[m + n]), float(point[m + n + 1])), float(point[-1])
