@@ -48,7 +48,7 @@ def slack(program: Program) -> float:
 
 
 def checked(program: Program, outcome: Outcome) -> None:
-    """Every axiom holds in the game that the program saw, and the regrets are those of its profile in the game given."""
+    """Every axiom holds in the game the program saw, and the regrets are those of its profile in the given game."""
     worst, axiom = violation(program, outcome)
     assert worst <= slack(program), f"SOUNDNESS: violated by {worst}: {axiom}"
     game = outcome.payoffs if outcome.exchanged is None else exchanged_payoffs(outcome.payoffs, *outcome.exchanged)
