@@ -8,7 +8,19 @@ from typing import ClassVar, TypeAlias
 
 from discovery.model import JSON, Status
 
-__all__ = ["Alarm", "Event", "Improved", "Judged", "Observer", "Proposed", "RunStarted", "RunStopped"]
+__all__ = [
+    "Alarm",
+    "Event",
+    "Improved",
+    "Judged",
+    "ModelPaused",
+    "ModelReplied",
+    "ModelResumed",
+    "Observer",
+    "Proposed",
+    "RunStarted",
+    "RunStopped",
+]
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,42 @@ class Alarm(Event):
     journaled: ClassVar[bool] = True
     message: str
     key: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelReplied(Event):
+    """The reply to a model call for proposal `index` was committed. `usd` is None without a known price; `estimated`
+    says that tokens or their price rest on the length of the text. Totals are the run's, over all resumes."""
+
+    index: int
+    step: str
+    model: str
+    tokens: int
+    estimated: bool
+    usd: float | None
+    seconds: float
+    total_calls: int
+    total_tokens: int
+    total_usd: float
+
+
+@dataclass(frozen=True)
+class ModelPaused(Event):
+    """The endpoint of `model` does not answer: its calls wait, for `seconds` more at most."""
+
+    journaled: ClassVar[bool] = True
+    model: str
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelResumed(Event):
+    """The endpoint of `model` answers again, after `seconds`."""
+
+    journaled: ClassVar[bool] = True
+    model: str
+    seconds: float
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from discovery.llm._base import (
     ChatError,
     Completes,
     ContextTooLong,
+    Drained,
     Message,
     NotRecorded,
     OutOfService,
@@ -24,6 +25,14 @@ from discovery.llm._base import (
     UnknownModel,
     Usage,
 )
+from discovery.llm.budget import Limits
+from discovery.llm.gateway import Gateway
+from discovery.llm.prices import price_of
+from discovery.llm.providers import check_models, open_gateway
+from discovery.llm.queue import Waiting, answer, waiting
+from discovery.llm.redact import Redactor
+from discovery.llm.replay import ReplayChat
+from discovery.llm.tokens import estimate_prompt, estimate_text
 
 __all__ = [
     "BudgetReached",
@@ -33,12 +42,17 @@ __all__ = [
     "ChatError",
     "Completes",
     "ContextTooLong",
+    "Drained",
+    "Gateway",
+    "Limits",
     "Message",
     "NotRecorded",
     "OutOfService",
     "ParameterRefused",
     "PromptChanged",
+    "Redactor",
     "Refused",
+    "ReplayChat",
     "Reply",
     "Request",
     "Role",
@@ -46,4 +60,12 @@ __all__ = [
     "Unauthorised",
     "UnknownModel",
     "Usage",
+    "Waiting",
+    "answer",
+    "check_models",
+    "estimate_prompt",
+    "estimate_text",
+    "open_gateway",
+    "price_of",
+    "waiting",
 ]

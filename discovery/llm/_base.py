@@ -12,7 +12,7 @@ What a caller of the gateway has to expect:
 - `CallFailed` (and its kinds): *this* prompt got no usable answer. The outcome of one proposal, journaled under its key
   like a reply, so that a resumed or replayed run meets it again without asking.
 - `BudgetReached`: a limit is spent. Nothing was asked. The run drains; what the proposal had got so far is kept, and
-  a resume with a higher limit goes on with it.
+  a resume with a higher limit goes on with it. `Drained` is the same for a run that was told to stop.
 - any other `ChatError`: the run cannot go on (endpoint dead, key refused, model unknown). No proposal is at fault.
 """
 
@@ -32,6 +32,7 @@ __all__ = [
     "ChatError",
     "Completes",
     "ContextTooLong",
+    "Drained",
     "Message",
     "NotRecorded",
     "OutOfService",
@@ -165,7 +166,13 @@ class Chat(Protocol):
     """One model at one provider. Used from one event loop; any number of requests at a time.
 
     It holds no state that a crash could lose: the journal is the gateway's. It does not retry and does not wait.
+
+    Attributes:
+        free: Whether a request that is given up costs nothing and can be made again, so that a run that stops need not
+            wait for its reply.
     """
+
+    free: bool
 
     async def complete(self, request: Request) -> Reply:
         """Send `request` once.
@@ -256,17 +263,36 @@ class Transient(ChatError):
 
     Args:
         retry_after: Seconds that the server asks to wait, or None.
-        reachable: Whether anybody answered at the address.
+        busy: The endpoint answers nobody just now (busy, down, unreachable), whatever the prompt; it is not this call's
+            fault, however often it happens.
     """
 
-    def __init__(
-        self, message: str, *, hint: str = "", retry_after: float | None = None, reachable: bool = True
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None, busy: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
-        self.reachable = reachable
+        self.busy = busy
 
 
 class ParameterRefused(ChatError):
-    """The chat has learnt that its server does not take a parameter, or takes less. Handled by the gateway, which
-    sends the request again at once; proposers never see it."""
+    """A server does not take a parameter, or not its value. The chat has learnt it and leaves it out (or lowers it)
+    from now on; the gateway sends the request again at once. Proposers never see it.
+
+    Args:
+        name: The parameter.
+        value: The most that the server takes, when it said so.
+        lasting: Whether that holds for every request; False: for this prompt, whose length leaves no more room.
+
+    Attributes:
+        unlimited: Whether nothing limits the length of replies any more; set by the chat.
+    """
+
+    def __init__(self, message: str, *, name: str, value: int | None = None, lasting: bool = True) -> None:
+        super().__init__(message)
+        self.name = name
+        self.value = value
+        self.lasting = lasting
+        self.unlimited = False
+
+
+class Drained(ChatError):
+    """The run is stopping: this call was not sent, nothing was paid. A resume makes it."""

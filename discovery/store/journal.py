@@ -375,12 +375,20 @@ class Journal:
         return self._pages(query, 0, lambda row: read_model_call(row, self._text))
 
     def spending(self) -> Spending:
-        """What all model calls have cost."""
+        """What all replies of models have cost. Calls that failed are not counted."""
         query = (
             "SELECT count(*), coalesce(sum(input_tokens + output_tokens), 0), coalesce(sum(usd), 0.0), "
-            "count(*) - count(usd) FROM model_call"
+            "count(*) - count(usd) FROM model_call WHERE json_extract(document, '$.error') IS NULL"
         )
         return Spending(*self._rows(query)[0])
+
+    def dearest_replies(self) -> dict[str, tuple[int, float, int]]:
+        """Model to its number of replies, the highest price of one (US dollars, 0 when unknown) and the most tokens."""
+        found = self._rows(
+            "SELECT model, count(*), coalesce(max(usd), 0.0), max(input_tokens + output_tokens) FROM model_call "
+            "WHERE json_extract(document, '$.error') IS NULL GROUP BY model"
+        )
+        return {model: (count, usd, tokens) for model, count, usd, tokens in found}
 
     def events(self) -> Iterator[dict[str, JSON]]:
         """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""

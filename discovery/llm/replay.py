@@ -1,0 +1,118 @@
+"""Recorded replies of a run, by call key: the same run again, without a model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from discovery.errors import DiscoveryError
+from discovery.llm import _base
+from discovery.llm._base import (
+    CallFailed,
+    CallKey,
+    ContextTooLong,
+    Message,
+    NotRecorded,
+    PromptChanged,
+    Reply,
+    Request,
+    Usage,
+)
+from discovery.store import Journal, ModelCall
+
+__all__ = ["ReplayChat", "check_prompt", "recorded_error", "recorded_failure", "recorded_reply"]
+
+_DIFF_LINES = 60
+
+
+class ReplayChat:
+    """Answers every request with what the journal holds under its key.
+
+    Args:
+        journal: Of the recorded run.
+        model: The model whose place it takes, as the run calls it.
+    """
+
+    free = True
+
+    def __init__(self, journal: Journal, model: str) -> None:
+        self._journal = journal
+        self._model = model
+
+    async def complete(self, request: Request) -> Reply:
+        """The recorded reply, at the recorded price.
+
+        Raises:
+            NotRecorded: the run made no call of this key.
+            PromptChanged: it made one with another prompt, or of another model.
+            CallFailed: as recorded.
+        """
+        call = self._journal.model_call(request.key.proposal, request.key.step, request.key.attempt)
+        if call is None:
+            made = [f"{other.step}-{other.attempt}" for other in self._journal.model_calls(request.key.proposal)]
+            raise NotRecorded(
+                f"run {self._journal.meta.name} holds no reply for model call {request.key}; for proposal "
+                f"{request.key.proposal} it holds: {', '.join(made) or 'none'}",
+                hint="the replay has left the path of the run: has the task, a prompt or a version changed?",
+            )
+        check_prompt(call, request.messages, self._model)
+        failure = recorded_failure(call)
+        if failure is not None:
+            raise failure
+        return recorded_reply(call)
+
+    def committed(self, key: CallKey) -> None:
+        """Nothing is kept here."""
+
+    async def close(self) -> None:
+        """The journal is its owner's to close."""
+
+
+def check_prompt(call: ModelCall, messages: Sequence[Message], model: str) -> None:
+    """Raise PromptChanged, showing the difference, unless `call` was made with these messages and this model."""
+    prompt = tuple((message.role, message.content) for message in messages)
+    if call.prompt == prompt and call.model == model:
+        return
+    name = f"{call.proposal}-{call.step}-{call.attempt}"
+    if call.model != model:
+        raise PromptChanged(
+            f"model call {name} was made of {call.model} and is now asked of {model}",
+            hint="keep the models of a run, or start a new one",
+        )
+    lines = difflib.unified_diff(_lines(call.prompt), _lines(prompt), "recorded", "now", n=1, lineterm="")
+    shown = list(lines)
+    more = f"\n... {len(shown) - _DIFF_LINES} more lines" if len(shown) > _DIFF_LINES else ""
+    raise PromptChanged(
+        f"the prompt of model call {name} differs from the one that was answered:\n"
+        + "\n".join(shown[:_DIFF_LINES])
+        + more,
+        hint="go back to the templates, task and version that the run was made with, or start a new run",
+    )
+
+
+def _lines(prompt: Sequence[tuple[str, str]]) -> list[str]:
+    return [line for role, content in prompt for line in (f"[{role}]", *content.splitlines())]
+
+
+def recorded_reply(call: ModelCall, *, reused: bool = False) -> Reply:
+    """The reply that `call` holds."""
+    usage = Usage(call.input_tokens, call.output_tokens, call.details["estimated"], call.details["cached_tokens"])
+    return Reply(call.text, usage, call.details["model"], call.details["finish"], call.usd, reused)
+
+
+def recorded_error(error: CallFailed) -> dict[str, Any]:
+    """`error` as the journal keeps it."""
+    limit = error.limit if isinstance(error, ContextTooLong) else None
+    return {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "limit": limit}
+
+
+def recorded_failure(call: ModelCall) -> DiscoveryError | None:
+    """The error that `call` ended with, or None when it holds a reply."""
+    error = call.details.get("error")
+    if error is None:
+        return None
+    kind: type[CallFailed] = getattr(_base, error["kind"])
+    if kind is ContextTooLong:
+        return ContextTooLong(error["message"], hint=error["hint"], limit=error["limit"])
+    return kind(error["message"], hint=error["hint"])
