@@ -11,10 +11,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from discovery.errors import ConfigError, NotFound
 from discovery.feedback import Level
@@ -24,23 +24,74 @@ __all__ = ["LLMConfig", "Price", "RunConfig", "SearchConfig", "parse_seconds", "
 
 
 class SearchConfig(BaseModel):
-    """How parents and operators are chosen.
+    """How parents, operators and models are chosen.
+
+    Each strategy has its own defaults. What one does not use stays None; giving it a value is an error.
 
     Attributes:
-        strategy: `"evolution"` (regularized evolution) or `"best_of_n"` (independent edits of the seeds; the control).
-        population: Programs alive in regularized evolution; the oldest leaves.
+        strategy: `"evolution"` (regularized evolution), `"genetic"` (generations with an elite), `"islands"` (a
+            MAP-Elites grid on each), `"pareto"` (the front over the scores of cases) or `"best_of_n"` (independent
+            edits of the seeds; the control).
+        population: Programs alive in regularized evolution, where the oldest leaves; those of a generation in genetic.
         tournament: Programs drawn for each tournament; the best of them is the parent.
-        crossover: Probability of a crossover of two tournament winners instead of a mutation.
+        crossover: Probability of a crossover of two parents instead of a mutation, where no bandit decides.
         edits: Mean number of successive edits of one mutation (geometric, at least 1).
+        elite: Programs that pass unchanged into the next generation.
+        islands: Number of islands.
+        migrate: Outcomes between migrations from each island to the next.
+        reset: Outcomes between resets of the weaker half of the islands.
+        init: With models: how many proposals after the seeds are written from nothing.
+        remeasure: Every how many proposals one of the best programs is measured again, on fresh randomness; 0: never.
+            It ends by itself where scores turn out to be exact.
+        bandit: With models: whether operator and model are chosen by what paid so far, and not by fixed odds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    strategy: Literal["evolution", "best_of_n"] = "evolution"
-    population: int = Field(default=40, ge=2)
-    tournament: int = Field(default=6, ge=1)
-    crossover: float = Field(default=0.15, ge=0, le=1)
-    edits: float = Field(default=1.5, ge=1, le=20)
+    strategy: Literal["evolution", "genetic", "islands", "pareto", "best_of_n"] = "evolution"
+    population: int | None = Field(default=None, ge=2)
+    tournament: int | None = Field(default=None, ge=1)
+    crossover: float | None = Field(default=None, ge=0, le=1)
+    edits: float | None = Field(default=None, ge=1, le=20)
+    elite: int | None = Field(default=None, ge=0)
+    islands: int | None = Field(default=None, ge=1)
+    migrate: int | None = Field(default=None, ge=1)
+    reset: int | None = Field(default=None, ge=1)
+    init: int | None = Field(default=None, ge=0)
+    remeasure: int | None = Field(default=None, ge=0)
+    bandit: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_defaults(cls, given: object) -> object:
+        """Fill in the strategy's defaults; refuse a value that would change nothing."""
+        if not isinstance(given, dict):
+            return given
+        strategy = given.get("strategy", cls.model_fields["strategy"].default)
+        if strategy not in _SEARCH_DEFAULTS:
+            return given
+        defaults = _SEARCH_DEFAULTS[strategy]
+        for name, value in given.items():
+            if value is not None and name in cls.model_fields and name not in ("strategy", *defaults):
+                takes = f"it takes {', '.join(defaults)}" if defaults else "it takes nothing"
+                raise ValueError(f"{name} has no effect with strategy {strategy!r}; {takes}")
+        return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+    @model_validator(mode="after")
+    def _fewer_elites_than_programs(self) -> Self:
+        if self.elite is not None and self.population is not None and self.elite >= self.population:
+            raise ValueError(f"elite must be less than population ({self.population})")
+        return self
+
+
+_COMMON = {"edits": 1.5, "init": 4, "remeasure": 10, "bandit": True}
+_SEARCH_DEFAULTS: Mapping[str, Mapping[str, JSON]] = {
+    "evolution": {"population": 40, "tournament": 6, "crossover": 0.15, **_COMMON},
+    "genetic": {"population": 8, "tournament": 2, "elite": 1, "crossover": 0.7, **_COMMON, "init": 8},
+    "islands": {"islands": 4, "tournament": 2, "crossover": 0.3, "migrate": 40, "reset": 400, **_COMMON},
+    "pareto": {"crossover": 0.3, **_COMMON},
+    "best_of_n": {},
+}
 
 
 def _seconds(value: object) -> object:
@@ -121,6 +172,8 @@ class RunConfig(BaseModel):
         max_usd: Total US dollars for models, or None. A model without a known price is refused then.
         max_tokens: Total tokens of prompts and replies, or None.
         max_calls: Total replies of models, or None.
+        target: The run ends once a program's score is so high. No proposer ever sees it.
+        stagnation: The run ends once so many outcomes in a row brought no better program, or None.
         workers: Evaluator processes. Changes nothing but speed under the `window` policy.
         visibility: `"window"`: proposal k sees exactly the outcomes of proposals up to k - window. `"arrival"`: it sees
             what is committed when it is asked.
@@ -138,12 +191,14 @@ class RunConfig(BaseModel):
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, ge=1)
     max_calls: int | None = Field(default=None, ge=1)
+    target: float | None = Field(default=None, allow_inf_nan=False)
+    stagnation: int | None = Field(default=None, ge=1)
     workers: int = Field(default=2, ge=1, le=1024)
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
     sandbox: Literal["auto", "bubblewrap", "docker", "unsafe"] = "auto"
     feedback: Level = "cases"
-    search: SearchConfig = SearchConfig()
+    search: SearchConfig = Field(default_factory=SearchConfig)
     llm: LLMConfig = LLMConfig()
 
 

@@ -142,7 +142,8 @@ class ModelResumed(Event):
 
 @dataclass(frozen=True)
 class RunStopped(Event):
-    """The controller let the run go. `reason`: `"limit"`, `"time"`, `"interrupted"` or `"failed"`."""
+    """The controller let the run go. `reason`: `"limit"`, `"time"`, `"target"`, `"stagnation"`,
+    `"interrupted"` or `"failed"`."""
 
     journaled: ClassVar[bool] = True
     reason: str

@@ -26,9 +26,9 @@ from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed,
 from discovery.model import Program, Proposal, Rejected, Verdict
 from discovery.propose import Context, Draft, Memory, Proposer
 from discovery.randomness import stream
-from discovery.search import make_strategy
+from discovery.search import MEASURE, Stopping, make_strategy
 from discovery.store import Asked, Journal, Outcome
-from discovery.task import Task, check_source, task_code
+from discovery.task import Stage, Task, check_source, task_code
 
 __all__ = ["Loop", "Summary", "active_seconds", "check_seeds"]
 
@@ -116,7 +116,14 @@ class Loop:
         pool.on_lost = lambda line: self._emit(Alarm(line))
         self._observers = list(observers)
         self._seeds = check_seeds(task)
-        self._strategy = make_strategy(config.search, [program.key for program in self._seeds])
+        self._strategy = make_strategy(
+            config.search,
+            [program.key for program in self._seeds],
+            stage=task.stages[-1].name,
+            features=task.features,
+            models=config.llm.models,
+        )
+        self._stopping = Stopping(config.target, config.stagnation)
         self._memory = Memory(journal)
         self._asked = journal.asked_count()
         self._written = journal.proposal_count()
@@ -162,13 +169,15 @@ class Loop:
     async def _work(self) -> None:
         for row in self._journal.proposals():
             if row.key is not None and row.proposal.index not in self._concluded:
-                self._launch(row.proposal.index, self._judge(row.proposal.index, self._journal.program(row.key)))
+                self._launch(row.proposal.index, self._judge(row.proposal, self._journal.program(row.key)))
         for asked in self._journal.unwritten():
             if not await self._room(self._desk):
                 break
             self._take_up(asked)
         while self._asked < self._config.max_proposals and await self._room(self._ready):
-            self._take_up(self._ask(self._asked))
+            if (proposal := self._ask(self._asked)) is None:
+                break
+            self._take_up(proposal)
         while self._pending and self._failure is None:
             await self._wait()
 
@@ -194,13 +203,26 @@ class Loop:
         self._concluded: set[int] = set()
         for outcome in self._journal.outcomes():
             self._take_in(outcome)
+        self._best = self._best_now()
 
-    def _take_in(self, outcome: Outcome) -> bool:
-        """Account for an outcome; True when it is the new best."""
+    def _best_now(self) -> tuple[str, float] | None:
+        for key, verdict in self._journal.best(1):
+            assert verdict.score is not None
+            return key, verdict.score
+        return None
+
+    def _take_in(self, outcome: Outcome) -> None:
+        """Account for an outcome."""
         self._concluded.add(outcome.index)
         self._judged += 1
         place = outcome.index + 1 if self._config.visibility == "window" else outcome.position
         self._outcomes[place] = outcome
+
+    def _improves(self, outcome: Outcome) -> bool:
+        """Whether the outcome is the new best. A best program that was measured again may be the best no more."""
+        if outcome.verdict.replicate:
+            self._best = self._best_now()
+            return False
         score = outcome.verdict.score
         if outcome.key is None or score is None or (self._best is not None and score <= self._best[1]):
             return False
@@ -244,12 +266,16 @@ class Loop:
         for place in range(len(self._memory) + 1, seen + 1):
             outcome = self._outcomes.pop(place)
             self._strategy.tell(outcome)
+            self._stopping.tell(outcome, self._strategy.estimates)
             self._memory.tell(outcome)
 
-    def _ask(self, index: int) -> Asked:
-        """Ask for proposal `index` and commit what it depends on."""
+    def _ask(self, index: int) -> Asked | None:
+        """Ask for proposal `index` and commit what it depends on; None when what was told says to stop."""
         seen = self._visible()
         self._tell(seen)
+        if reason := self._stopping.reason:
+            self.drain(reason)
+            return None
         asked = Asked(self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen))
         self._journal.add_asked(asked)
         self._asked += 1
@@ -259,7 +285,10 @@ class Loop:
         """Start writing a proposal, in the context it was asked in."""
         proposal = asked.proposal
         self._tell(proposal.seen)
-        context = self._memory.context(proposal, stream(self._config.seed, proposal.index, "propose"))
+        rng = stream(self._config.seed, proposal.index, "propose")
+        context = self._memory.context(proposal, rng)
+        if self._strategy.independent:
+            context = Context(rng, context.parents)
         self._writing.add(proposal.index)
         self._launch(proposal.index, self._pursue(proposal, context))
 
@@ -280,11 +309,13 @@ class Loop:
             return
         new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
         self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
-        await self._judge(proposal.index, program)
+        await self._judge(proposal, program)
 
     async def _write(self, proposal: Proposal, context: Context) -> Draft:
         if proposal.seed is not None:
             return Draft(self._seeds[proposal.seed].source)
+        if proposal.operator == MEASURE:
+            return Draft(context.parents[0].program.source)
         return await self._proposer.propose(proposal, context)
 
     def _reject(self, proposal: Proposal, draft: Draft) -> None:
@@ -306,16 +337,19 @@ class Loop:
             self._failure = error
         self._changed.set()
 
-    async def _judge(self, index: int, program: Program) -> None:
+    async def _judge(self, proposal: Proposal, program: Program) -> None:
         """Stage after stage until one does not advance. Whoever comes second with the same key waits for the first."""
         while (busy := self._judging.get(program.key)) is not None:
             await busy.wait()
         self._judging[program.key] = asyncio.Event()
         try:
-            outcome = await self._stages(index, program)
+            if proposal.operator == MEASURE:
+                outcome = await self._measure(proposal.index, program)
+            else:
+                outcome = await self._stages(proposal.index, program)
         finally:
             self._judging.pop(program.key).set()
-        self._conclude(outcome or self._journal.conclude(index), repeat=outcome is None)
+        self._conclude(outcome or self._journal.conclude(proposal.index), repeat=outcome is None)
 
     async def _stages(self, index: int, program: Program) -> Outcome | None:
         """The outcome that this proposal's own last stage committed; None when every stage had been judged before."""
@@ -325,20 +359,30 @@ class Loop:
             verdict = known.get(stage.name)
             outcome = None
             if verdict is None:
-                verdict = await self._pool.evaluate(program, stage)
+                verdict = await self._evaluate(program, stage)
                 ends = ends or not verdict.advance
                 outcome = self._journal.add_verdict(program.key, verdict, concludes=index if ends else None)
-                if verdict.clock_limited:
-                    self._emit(
-                        Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key)
-                    )
             if ends or not verdict.advance:
                 return outcome
         return None
 
+    async def _measure(self, index: int, program: Program) -> Outcome | None:
+        """Its last stage once more, on the next replicate: the n-th proposal to measure a program gets the n-th."""
+        final = self._journal.program_row(program.key).verdict
+        stage = next(stage for stage in self._task.stages if final is not None and stage.name == final.stage)
+        verdict = await self._evaluate(program, stage, 1 + self._journal.asked_before(index, MEASURE, program.key))
+        return self._journal.add_verdict(program.key, verdict, concludes=index)
+
+    async def _evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
+        verdict = await self._pool.evaluate(program, stage, replicate)
+        if verdict.clock_limited:
+            self._emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
+        return verdict
+
     def _conclude(self, outcome: Outcome, repeat: bool) -> None:
         previous = self._best
-        improved = self._take_in(outcome)
+        self._take_in(outcome)
+        improved = self._improves(outcome)
         verdict = outcome.verdict
         self._emit(
             Judged(

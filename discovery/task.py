@@ -31,6 +31,7 @@ from discovery.sandbox import Harness, Limits, Slot
 
 __all__ = [
     "Context",
+    "Feature",
     "Language",
     "Rejected",
     "Seed",
@@ -93,6 +94,26 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Feature:
+    """An axis on which programs differ in kind, not in worth: how large, how much state. Islands spread over them.
+
+    An evaluator puts a program's values into `Verdict.evidence["features"]`, name to number.
+
+    Attributes:
+        name: As in the evidence.
+        low, high: Ends of the axis; what lies beyond counts as at the end.
+        bins: Number of equal parts.
+        log: Whether the parts are equal on a logarithmic axis; `low` must be positive then.
+    """
+
+    name: str
+    low: float
+    high: float
+    bins: int = 8
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class Context:
     """What an evaluator hands to a task.
 
@@ -133,6 +154,8 @@ class Task(ABC):
     #: Names everything that verdicts depend on besides program, stage, replicate and seed (a hash of data, definitions
     #: and reference values): a run is not resumed under another version, since its verdicts would not compare.
     version: str = ""
+    #: What the programs of a diverse archive should differ in; none by default.
+    features: tuple[Feature, ...] = ()
     #: Significance level that a confirmation must reach after correction over finalists.
     alpha: float = 0.01
     #: Capabilities a sandbox must enforce (names as in `Sandbox.capabilities`).

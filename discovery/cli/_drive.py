@@ -125,7 +125,7 @@ async def _drive(
 def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int) -> int:
     """Say on stderr how the run stands and how to go on; returns the exit code."""
     best = journal.best(1)
-    if caught and (summary is None or summary.reason != "limit"):
+    if caught and (summary is None or summary.reason not in ("limit", "target", "stagnation")):
         print(f"stopped; `discovery resume {folder}` goes on from here", file=sys.stderr)
         return 128 + caught
     if not best:

@@ -52,10 +52,10 @@ CREATE TABLE verdict (
 CREATE TABLE outcome (
     position INTEGER PRIMARY KEY CHECK (position >= 1), proposal INTEGER NOT NULL UNIQUE REFERENCES proposal (id),
     verdict INTEGER NOT NULL REFERENCES verdict (id), program INTEGER REFERENCES program (id),
-    first INTEGER, settles INTEGER NOT NULL, score REAL
+    first INTEGER, settles INTEGER NOT NULL, again INTEGER NOT NULL, score REAL, cost REAL NOT NULL
 );
 CREATE INDEX outcome_program ON outcome (program, settles);
-CREATE INDEX outcome_best ON outcome (score DESC, first) WHERE settles = 1 AND score IS NOT NULL;
+CREATE INDEX outcome_measured ON outcome (program, score, first) WHERE settles = 1 OR again = 1;
 CREATE TABLE model_call (
     id INTEGER PRIMARY KEY, proposal INTEGER NOT NULL CHECK (proposal >= 0), step TEXT NOT NULL,
     attempt INTEGER NOT NULL CHECK (attempt >= 0), model TEXT NOT NULL, prompt TEXT NOT NULL,

@@ -12,6 +12,8 @@ from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, Proposal
 
 __all__ = [
     "ASKED",
+    "BEST",
+    "COST",
     "MODEL_CALLS",
     "OUTCOMES",
     "PROGRAMS",
@@ -41,9 +43,21 @@ PROGRAMS = (
 )
 ASKED = "SELECT asked.id, asked.document, hints, lessons FROM asked"
 OUTCOMES = (
-    "SELECT position, proposal.document, key, verdict.document FROM outcome "
+    "SELECT position, proposal.document, key, verdict.document, cost FROM outcome "
     "JOIN proposal ON proposal.id = outcome.proposal JOIN verdict ON verdict.id = outcome.verdict "
     "LEFT JOIN program ON program.id = outcome.program"
+)
+#: Per program the mean over its measurements; none of those of which one failed.
+BEST = (
+    "SELECT key, document, times FROM ("
+    "SELECT program, avg(score) AS mean, count(*) AS times, min(first) AS first FROM outcome "
+    "WHERE settles = 1 OR again = 1 GROUP BY program HAVING count(score) = count(*) ORDER BY mean DESC, first LIMIT ?"
+    ") AS ranked JOIN outcome ON outcome.program = ranked.program AND settles = 1 "
+    "JOIN verdict ON verdict.id = outcome.verdict JOIN program ON program.id = ranked.program "
+    "ORDER BY mean DESC, ranked.first"
+)
+COST = (
+    "SELECT coalesce(sum(coalesce(usd, (input_tokens + output_tokens) / 1e6)), 0.0) FROM model_call WHERE proposal = ?"
 )
 MODEL_CALLS = (
     "SELECT model_call.id, proposal, step, attempt, model, prompt, hash, text, input_tokens, output_tokens, usd, "
@@ -87,8 +101,8 @@ def read_program(row: tuple[Any, ...]) -> ProgramRow:
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """One row of `OUTCOMES`."""
-    position, proposal, key, verdict = row
-    return Outcome(position, Proposal.from_json(json.loads(proposal)), key, read_verdict(verdict))
+    position, proposal, key, verdict, cost = row
+    return Outcome(position, Proposal.from_json(json.loads(proposal)), key, read_verdict(verdict), cost)
 
 
 def read_model_call(row: tuple[Any, ...], text_of: Callable[[int], str]) -> ModelCall:

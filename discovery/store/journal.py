@@ -8,9 +8,11 @@ meanwhile. A journal belongs to the thread that opened it.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +24,8 @@ from discovery.model import JSON, Program, Proposal, Verdict, content_key
 from discovery.store._database import DATABASE, build, connect, translated, unreadable
 from discovery.store._queries import (
     ASKED,
+    BEST,
+    COST,
     MODEL_CALLS,
     OUTCOMES,
     PROGRAMS,
@@ -171,8 +175,7 @@ class Journal:
         """
         with self._commit():
             self._insert_proposal(proposal, source, None, False, idea, notes)
-            position = self._insert_outcome(proposal.index, None, self._insert_verdict(None, verdict), verdict)
-        return Outcome(position, proposal, None, verdict)
+            return self._insert_outcome(proposal, None, None, self._insert_verdict(None, verdict), verdict)
 
     def add_verdict(self, key: str, verdict: Verdict, concludes: int | None = None) -> Outcome | None:
         """Commit a verdict on the program `key`; with `concludes`, also the outcome of that proposal.
@@ -199,8 +202,7 @@ class Journal:
             own, proposal = self._open_proposal(concludes)
             if own != program:
                 raise JournalError(f"proposal {concludes} did not bring program {key[:12]}")
-            position = self._insert_outcome(concludes, program, row, verdict)
-        return Outcome(position, proposal, key, verdict)
+            return self._insert_outcome(proposal, key, program, row, verdict)
 
     def conclude(self, index: int) -> Outcome:
         """Commit the outcome of proposal `index` from what its program was judged already: its last verdict of
@@ -220,8 +222,7 @@ class Journal:
                 raise JournalError(f"proposal {index} cannot be concluded: its program has no verdict yet")
             row, key, document = found
             verdict = self._sound(read_verdict, document)
-            position = self._insert_outcome(index, program, row, verdict)
-        return Outcome(position, proposal, key, verdict)
+            return self._insert_outcome(proposal, key, program, row, verdict)
 
     def add_model_call(self, call: ModelCall) -> None:
         """Commit a concluded model call.
@@ -267,6 +268,14 @@ class Journal:
         if found is None:
             raise NotFound(f"proposal {index} of run {self.meta.name} was not asked for")
         return self._sound(read_asked, found)
+
+    def asked_before(self, index: int, operator: str, parent: str) -> int:
+        """Number of proposals below `index` that were asked for with this operator and this first parent."""
+        return self._count(
+            "SELECT count(*) FROM asked WHERE id < ? AND json_extract(document, '$.operator') = ? "
+            "AND json_extract(document, '$.parents[0]') = ?",
+            (index, operator, parent),
+        )
 
     def proposals(self) -> Iterator[ProposalRow]:
         """All proposals that are written, by number."""
@@ -353,14 +362,27 @@ class Journal:
         return None if found is None else self._sound(read_outcome, found)
 
     def best(self, n: int = 1) -> list[tuple[str, Verdict]]:
-        """The `n` best programs by final score, as (key, final verdict); equal scores in the order first proposed."""
-        found = self._rows(
-            "SELECT key, document FROM outcome JOIN verdict ON verdict.id = outcome.verdict "
-            "JOIN program ON program.id = outcome.program WHERE settles = 1 AND outcome.score IS NOT NULL "
-            "ORDER BY outcome.score DESC, outcome.first LIMIT ?",
-            (n,),
-        )
-        return [(key, self._sound(read_verdict, document)) for key, document in found]
+        """The `n` best programs by score, as (key, verdict); equal scores in the order first proposed.
+
+        A program that was measured again counts with the means of its score and of its cases over all measurements; one
+        that failed then is not among them. Otherwise the verdict is the final one.
+        """
+        return [
+            (key, self._sound(read_verdict, document) if times == 1 else self._averaged(key, document))
+            for key, document, times in self._rows(BEST, (n,))
+        ]
+
+    def _averaged(self, key: str, document: str) -> Verdict:
+        """The final verdict with the means over all measurements in the place of its score and cases."""
+        final = self._sound(read_verdict, document)
+        all_of = [final, *(verdict for verdict in self.verdicts(key) if verdict.replicate > 0)]
+        scores = [verdict.score for verdict in all_of if verdict.score is not None]
+        cases = {
+            name: math.fsum(verdict.cases[name] for verdict in all_of) / len(all_of)
+            for name in final.cases
+            if all(name in verdict.cases for verdict in all_of)
+        }
+        return replace(final, score=math.fsum(scores) / len(scores), cases=cases)
 
     def model_call(self, proposal: int, step: str, attempt: int) -> ModelCall | None:
         """The model call of this key, or None."""
@@ -461,8 +483,10 @@ class Journal:
             (program, verdict.stage, verdict.replicate, _dump(verdict.to_json()), _now()),
         )
 
-    def _insert_outcome(self, index: int, program: int | None, row: int, verdict: Verdict) -> int:
-        """The first outcome of a program settles its final verdict; only that one takes part in `best`."""
+    def _insert_outcome(
+        self, proposal: Proposal, key: str | None, program: int | None, row: int, verdict: Verdict
+    ) -> Outcome:
+        """The first outcome of a program settles its final verdict; that one and measurements anew make up `best`."""
         first = score = None
         settles = False
         if program is not None:
@@ -470,10 +494,13 @@ class Journal:
             first = self._count("SELECT first FROM program WHERE id = ?", (program,))
             score = float(verdict.score) if verdict.score is not None else None
             score = score if verdict.status in ("scored", "proved") else None
-        return self._insert(
-            "INSERT INTO outcome (proposal, verdict, program, first, settles, score) VALUES (?, ?, ?, ?, ?, ?)",
-            (index, row, program, first, settles, score),
+        cost = self._rows(COST, (proposal.index,))[0][0]
+        position = self._insert(
+            "INSERT INTO outcome (proposal, verdict, program, first, settles, again, score, cost) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (proposal.index, row, program, first, settles, verdict.replicate > 0, score, cost),
         )
+        return Outcome(position, proposal, key, verdict, cost)
 
     def _settled(self, program: int) -> bool:
         return bool(self._one("SELECT 1 FROM outcome WHERE program = ? AND settles = 1", (program,)))

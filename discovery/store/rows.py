@@ -79,13 +79,15 @@ class Outcome:
         position: Place in the journal's order of outcomes, from 1 without gaps.
         proposal: As the strategy asked for it.
         key: Its program's key; None when the language refused it.
-        verdict: The final verdict.
+        verdict: The final verdict, or that of a re-measurement.
+        cost: US dollars that models cost until it was concluded; without a known price, one for a million tokens.
     """
 
     position: int
     proposal: Proposal
     key: str | None
     verdict: Verdict
+    cost: float = 0.0
 
     @property
     def index(self) -> int:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from discovery.errors import DiscoveryError
 from discovery.model import JSON
+from discovery.search import MEASURE
 from discovery.store import Journal, lease_holder
 from discovery.view.text import duration, one_line, printable, score_text, sparkline
 
@@ -35,11 +36,12 @@ _STATE_STYLES = {"running": "green", "finished": "cyan", "stopped": "yellow", "u
 
 
 def run_state(journal: Journal) -> Literal["running", "finished", "stopped"]:
-    """`running` while a controller holds the run, `finished` at its limit of proposals, else `stopped`."""
+    """`running` while a controller holds the run, `finished` at its limit of proposals, at its target or when nothing
+    better came any more, else `stopped`."""
     if lease_holder(journal.folder) is not None:
         return "running"
     last = journal.last_event("RunStopped")
-    return "finished" if last is not None and last["reason"] == "limit" else "stopped"
+    return "finished" if last is not None and last["reason"] in ("limit", "target", "stagnation") else "stopped"
 
 
 def list_entry(folder: Path) -> dict[str, JSON]:
@@ -82,9 +84,10 @@ def _best(journal: Journal) -> dict[str, JSON] | None:
 def run_summary(journal: Journal) -> dict[str, JSON]:
     """The state of a run as `show --json` gives it."""
     statuses: Counter[str] = Counter()
-    repeats = 0
+    repeats = measured = 0
     for row in journal.proposals():
-        repeats += row.repeat
+        again = row.proposal.operator == MEASURE
+        measured, repeats = measured + again, repeats + (row.repeat and not again)
     for outcome in journal.outcomes():
         statuses[outcome.verdict.status] += 1
     events = list(journal.events())
@@ -98,6 +101,7 @@ def run_summary(journal: Journal) -> dict[str, JSON]:
         "verdicts": journal.verdict_count(),
         "judged": journal.outcome_count(),
         "repeats": repeats,
+        "measured_again": measured,
         "statuses": dict(statuses),
         "best": _best(journal),
         "improvements": [
@@ -114,7 +118,7 @@ def best_curve(journal: Journal) -> list[float]:
     """Best score so far after each outcome, from the first scored program on."""
     curve: list[float] = []
     for outcome in journal.outcomes():
-        score = outcome.verdict.score
+        score = None if outcome.verdict.replicate else outcome.verdict.score
         if score is not None:
             curve.append(score if not curve else max(score, curve[-1]))
         elif curve:
@@ -161,7 +165,8 @@ def summary_view(summary: Mapping[str, JSON], curve: list[float]) -> list[Render
     isolation = " (candidates were not isolated)" if unsafe else ""
     grid.add_row("sandbox", Text(f"{summary['sandbox']}{isolation}", style="red" if unsafe else ""))
     limit = summary["max_proposals"] or "?"
-    grid.add_row("proposals", f"{summary['proposals']} of {limit}, {summary['repeats']} of them repeats")
+    again = f", {summary['measured_again']} to measure again" if summary["measured_again"] else ""
+    grid.add_row("proposals", f"{summary['proposals']} of {limit}, {summary['repeats']} of them repeats{again}")
     counted = ", ".join(f"{count} {status}" for status, count in sorted(summary["statuses"].items()))
     grid.add_row("outcomes", f"{summary['judged']}: {counted}" if counted else "none yet")
     grid.add_row("verdicts", str(summary["verdicts"]))

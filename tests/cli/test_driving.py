@@ -91,7 +91,7 @@ def test_a_second_signal_stops_now_and_resume_judges_what_was_in_flight(home: Pa
     _edit(
         home, "        value = value_of(program)\n        if", f"        {_MARK}\n        time.sleep(3600)\n        if"
     )
-    with _running(home, "run", "./toy", "--max-proposals", "6") as process:
+    with _running(home, "run", "./toy", "--max-proposals", "6", "--seed", "2") as process:
         assert process.stderr is not None
         _wait_for(home, "toy/pid-*")
         _wait_until(lambda: _proposals(home) == 6, "the window was not filled")

@@ -47,12 +47,12 @@ class InProcessPool:
     def __init__(self, task: Task, seed: int, order: Callable[[Program], int] = lambda _: 0) -> None:
         self.task, self.seed, self.order = task, seed, order
         self.on_lost: Callable[[str], None] = lambda _: None
-        self.evaluated: list[tuple[str, str]] = []
+        self.evaluated: list[tuple[str, str, int]] = []
 
     async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
         for _ in range(self.order(program)):
             await asyncio.sleep(0)
-        self.evaluated.append((program.key, stage.name))
+        self.evaluated.append((program.key, stage.name, replicate))
         context = Context(cast(Slot, None), self.seed, stage.limits)
         verdict = self.task.evaluate(program, stage, replicate, context)
         return Verdict.from_json({**verdict.to_json(), "stage": stage.name, "replicate": replicate})

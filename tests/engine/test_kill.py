@@ -82,7 +82,7 @@ def test_killed_at_every_commit_boundary(tmp_path: Path, toy: Path, after: bool)
             assert {outcome.index: outcome.verdict for outcome in journal.outcomes()} == outcomes
             for key, verdict in kept:
                 assert verdict in journal.verdicts(key)
-                assert (key, verdict.stage) not in pool.evaluated
+                assert (key, verdict.stage, verdict.replicate) not in pool.evaluated
     assert boundary > 40, "the run has too few commits to test anything"
 
 
@@ -122,7 +122,7 @@ def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
     with Journal.open(tmp_path / "undisturbed") as one, Journal.open(killed) as other:
         assert programs(one) == programs(other)
         keys = {key for _, _, key in programs(other) if key}
-        committed = Counter((key, verdict.stage) for key in keys for verdict in other.verdicts(key))
+        committed = Counter((key, verdict.stage, verdict.replicate) for key in keys for verdict in other.verdicts(key))
     assert set(committed.values()) == {1}
     evaluated = Counter((toy / "evaluations.log").read_text().splitlines())
     assert sum(evaluated.values()) <= len(committed) + 20 * 2, "more was evaluated again than two workers had in flight"
