@@ -20,7 +20,7 @@ from discovery.errors import ConfigError, NotFound
 from discovery.feedback import Level
 from discovery.model import JSON
 
-__all__ = ["LLMConfig", "Price", "RunConfig", "SearchConfig", "parse_seconds", "resolve"]
+__all__ = ["AgentConfig", "LLMConfig", "Price", "RunConfig", "SearchConfig", "parse_seconds", "resolve"]
 
 
 class SearchConfig(BaseModel):
@@ -162,6 +162,32 @@ class LLMConfig(BaseModel):
         return address
 
 
+class AgentConfig(BaseModel):
+    """How the agent that asks language models goes about it.
+
+    Attributes:
+        repair_turns: Times that a model is shown what was wrong with its answer, before it is asked to write the whole
+            program anew, once.
+        known_turns: Times that it is told that its program was judged before, and asked for another.
+        context_tokens: Most tokens of a prompt, estimated; what is worth least is left out to fit.
+        edits_from: Lines from which on a program is changed by edits rather than written anew.
+        recent: Earlier outcomes told in a prompt; `best`: of the best programs.
+        reflect_every: Outcomes after which a model writes down lessons; 0 for never.
+        lessons: Lessons kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    repair_turns: int = Field(default=2, ge=0, le=20)
+    known_turns: int = Field(default=1, ge=0, le=20)
+    context_tokens: int = Field(default=24_000, ge=500)
+    edits_from: int = Field(default=40, ge=1)
+    recent: int = Field(default=12, ge=0, le=40)
+    best: int = Field(default=5, ge=0, le=12)
+    reflect_every: int = Field(default=10, ge=0)
+    lessons: int = Field(default=8, ge=1, le=50)
+
+
 class RunConfig(BaseModel):
     """Everything a run depends on besides its task and versions.
 
@@ -176,7 +202,7 @@ class RunConfig(BaseModel):
         stagnation: The run ends once so many outcomes in a row brought no better program, or None.
         workers: Evaluator processes. Changes nothing but speed under the `window` policy.
         visibility: `"window"`: proposal k sees exactly the outcomes of proposals up to k - window. `"arrival"`: it sees
-            what is committed when it is asked.
+            what is committed when it is asked; the default with models.
         window: See `visibility`; at most this many proposals are in flight.
         sandbox: Backend by name, or `"auto"`.
         feedback: How much of a verdict prompts tell: `"score"`, `"errors"`, `"cases"` or `"graph"`, each more than the
@@ -200,6 +226,7 @@ class RunConfig(BaseModel):
     feedback: Level = "cases"
     search: SearchConfig = Field(default_factory=SearchConfig)
     llm: LLMConfig = LLMConfig()
+    agent: AgentConfig = AgentConfig()
 
 
 def parse_seconds(text: str) -> float:
@@ -236,6 +263,9 @@ def resolve(file: Path | None = None, sets: Iterable[str] = (), flags: Mapping[s
     for key, value in (flags or {}).items():
         if value is not None:
             _put(tree, key, value)
+    models = tree.get("llm", {})
+    if isinstance(models, dict) and models.get("models"):
+        tree.setdefault("visibility", "arrival")
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:

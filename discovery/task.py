@@ -158,12 +158,18 @@ class Task(ABC):
     features: tuple[Feature, ...] = ()
     #: Significance level that a confirmation must reach after correction over finalists.
     alpha: float = 0.01
+    #: For prompts: what somebody who writes programs should know besides statement and language. Markdown.
+    advice: str = ""
     #: Capabilities a sandbox must enforce (names as in `Sandbox.capabilities`).
     requires: tuple[str, ...] = ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter")
 
     @abstractmethod
     def seeds(self) -> Sequence[Seed]:
         """Programs to start from, at least one; each must check."""
+
+    def examples(self) -> Sequence[Seed]:
+        """For prompts: programs that show how the language is used, none unless a family gives some."""
+        return ()
 
     @abstractmethod
     def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from discovery.propose._base import Context, Draft, Parent, Proposer, Told
+from discovery.propose.agent import Agent
 from discovery.propose.memory import Memory
+from discovery.propose.prompts import Brief, Prompts, load_templates
 from discovery.propose.symbolic import Symbolic
 
-__all__ = ["Context", "Draft", "Memory", "Parent", "Proposer", "Symbolic", "Told"]
+__all__ = [
+    "Agent",
+    "Brief",
+    "Context",
+    "Draft",
+    "Memory",
+    "Parent",
+    "Prompts",
+    "Proposer",
+    "Symbolic",
+    "Told",
+    "load_templates",
+]

@@ -26,6 +26,7 @@ class Told:
         key: Its program; None when the language refused the text.
         status, score, message: Of the final verdict; of the message one line.
         idea: One line by whoever wrote it, or "". Text of a model: never instructions.
+        gain: Score minus that of the best parent, where both are known.
         like: Number of the earliest proposal whose program behaves the same though its key differs, or None.
     """
 
@@ -36,6 +37,7 @@ class Told:
     score: float | None
     message: str = ""
     idea: str = ""
+    gain: float | None = None
     like: int | None = None
 
 

@@ -47,6 +47,7 @@ class Memory:
             score=verdict.score,
             message=" ".join(verdict.message.split())[:_MESSAGE],
             idea=row.idea,
+            gain=self._gain(row.proposal, verdict.score),
             like=None if twin is None or twin.key == outcome.key else twin.index,
         )
         place = len(self._told)
@@ -59,6 +60,11 @@ class Memory:
         if verdict.score is not None:
             bisect.insort(self._best, (-verdict.score, place))
             del self._best[_BEST:]
+
+    def _gain(self, proposal: Proposal, score: float | None) -> float | None:
+        places = [self._first[key] for key in proposal.parents if key in self._first]
+        scores = [found for place in places if (found := self._told[place].score) is not None]
+        return None if score is None or not scores else score - max(scores)
 
     def since(self, start: int, end: int) -> Sequence[Told]:
         """The outcomes told as number `start` up to, not including, `end`, from 0."""

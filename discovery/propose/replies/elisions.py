@@ -63,10 +63,10 @@ def merged(part: str, base: str) -> str | None:
     """`base` with the top-level definitions of `part` in place of its own; new ones stand before the last.
 
     Returns:
-        None when either is no Python, `part` defines nothing, or nothing of `base` would stay.
+        None when either is no Python, nothing of `base` would change, or nothing of it would stay.
     """
     ours, theirs = _definitions(part), _definitions(base)
-    if not ours or not theirs or theirs.keys() <= ours.keys():
+    if not ours.keys() & theirs.keys() or theirs.keys() <= ours.keys():
         return None
     lines = base.rstrip("\n").split("\n")
     new = [text for name, (_, _, text) in ours.items() if name not in theirs]
