@@ -13,8 +13,10 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TypeAlias
 
+from discovery.grammar.build import check
 from discovery.grammar.ir import Block as FormBlock
 from discovery.grammar.ir import Const, Form, Ref, Statement
+from discovery.grammar.rewrite import rewrite
 from discovery.model import content_key
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.vocabulary import Words, words
@@ -83,9 +85,14 @@ class Program:
 
     @classmethod
     def of(cls, form: Form, players: int) -> Program:
-        """The program that a checked form means."""
+        """The program that a checked form means.
+
+        Equal calls are merged first: a block called twice with the same arguments gives the same outputs. That is a
+        promise which whoever runs a program has to keep, and what lets equal programs have equal bounds.
+        """
         known = words(players)
-        return cls(players, tuple(_case(block, known) for block in form.blocks))
+        merged = rewrite(check(form, known.vocabulary), known.vocabulary).form
+        return cls(players, tuple(_case(block, known) for block in merged.blocks))
 
 
 def _number(arg: Ref | Const) -> str | Fraction:

@@ -31,7 +31,7 @@ class Line:
     """Profiles that are mixed, with what mixing guarantees.
 
     Attributes:
-        label: `"line of player 1 at y"` or `"square x1 x2 | y1 y2"`.
+        label: `"line of player 1 at y"` or `"square x1 x2 by y1 y2"`.
         multipliers: Names of q_1, ..., q_(n-1); the last one is 1 minus their sum.
         rows: One polynomial for each profile of a line, or the average of a square's corners: t is at most each.
         points: The same, as one polynomial for each player's regret: `rows[k] = sum_j q_j points[k][j]`.
@@ -135,7 +135,7 @@ def _lines(state: State) -> Iterator[Line]:
                 for c, d in combinations(state.strategies(j), 2):
                     corners = [(_ONE / 4, state.profile(x, y, *others)) for x in (a, b) for y in (c, d)]
                     at = f" at {', '.join(others)}" if others else ""
-                    yield _line(state, f"square {a} {b} | {c} {d}{at}", [corners])
+                    yield _line(state, f"square {a} {b} by {c} {d}{at}", [corners])
 
 
 def _line(state: State, label: str, points: list[list[tuple[Fraction, tuple[str, ...]]]]) -> Line:

@@ -2,87 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
-from discovery.tasks.nash.solvers.encoding import Problem
-
 __all__ = ["decide"]
 
-
-def assertions(problem: Problem) -> tuple[dict[str, Any], list[Any]]:
-    """Z3 variables by name, and formulas: boxes, one equation a product, everything else linear."""
-    import z3
-
-    symbols = {name: z3.Real(name) for name in problem.variables}
-    formulas: list[Any] = []
-    for name, bounds in problem.variables.items():
-        if bounds.low is not None:
-            formulas.append(symbols[name] >= z3.RealVal(str(bounds.low)))
-        if bounds.high is not None:
-            formulas.append(symbols[name] <= z3.RealVal(str(bounds.high)))
-    terms: dict[tuple[str, ...], Any] = {}
-    for monomial in problem.products():
-        product = z3.Real("*".join(monomial))
-        factors = [symbols[name] for name in monomial]
-        equation = factors[0]
-        for factor in factors[1:]:
-            equation = equation * factor
-        formulas.append(product == equation)
-        if all(_unit(problem, name) for name in monomial):
-            formulas += [product >= 0, product <= 1]
-        terms[monomial] = product
-    for constraint in problem.constraints:
-        left = z3.RealVal("0")
-        parts = []
-        for monomial, coefficient in constraint.poly.terms.items():
-            number = z3.RealVal(str(coefficient))
-            if not monomial:
-                parts.append(number)
-            else:
-                term = symbols[monomial[0]] if len(monomial) == 1 else terms[monomial]
-                parts.append(term if coefficient == 1 else number * term)
-        if parts:
-            left = z3.Sum(parts) if len(parts) > 1 else parts[0]
-        zero = z3.RealVal("0")
-        formulas.append({">=": left >= zero, ">": left > zero, "=": left == zero}[constraint.relation])
-    return symbols, formulas
+#: Half the width of the interval that stands for an irrational number of a model.
+_PRECISION = Fraction(1, 10**30)
 
 
-def _unit(problem: Problem, name: str) -> bool:
-    bounds = problem.variables[name]
-    return bounds.low == 0 and bounds.high == 1
-
-
-def decide(problem: Problem, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
-    """Whether some state meets `problem`.
+def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
+    """Whether some state meets the assertions of an SMT-LIB text.
 
     Args:
-        problem: What to decide.
-        ordering: Variable ordering of nlsat, 0 to 6.
-        work: Z3's resource limit.
-        seconds: Backstop.
+        text: As `smtlib.smtlib` writes it.
+        ordering: Variable ordering of the decision procedure, 0 to 6 (`variable_ordering_strategy` of nlsat).
+        work: Z3's resource limit; repeats exactly, unlike seconds.
+        seconds: Backstop. Z3 does not always look at either limit: whoever calls has to be ready to kill the process.
 
     Returns:
-        `answer` ("sat", "unsat", "unknown"), `reason`, `work` (resource units spent), and for "sat" a `model`: name to
-        a fraction text, or to [low, high] around an algebraic number.
+        `answer` (`"sat"`, `"unsat"` or `"unknown"`), `reason` of an unknown, and `model` for `"sat"`: name to the text
+        of a fraction, or to `[low, high]` around an irrational number.
     """
     import z3
 
-    symbols, formulas = assertions(problem)
-    tactic = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering)
-    solver = tactic.solver()
+    solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
     solver.set("rlimit", work)
     solver.set("timeout", int(seconds * 1000))
-    solver.add(*formulas)
+    solver.from_string(text.replace("(check-sat)", ""))
     result = solver.check()
-    answer: dict[str, Any] = {"answer": str(result), "reason": "", "model": None}
+    found: dict[str, Any] = {"answer": str(result), "reason": "", "model": None}
     if result == z3.unknown:
-        answer["reason"] = solver.reason_unknown()
+        found["reason"] = solver.reason_unknown()
     if result == z3.sat:
         model = solver.model()
-        answer["model"] = {name: _value(model.eval(symbol, model_completion=True)) for name, symbol in symbols.items()}
-    return answer
+        names = re.findall(r"^\(declare-const \|([^|*]+)\| Real\)$", text, re.MULTILINE)
+        found["model"] = {name: _value(model.eval(z3.Real(name), model_completion=True)) for name in names}
+    return found
 
 
 def _value(number: Any) -> Any:
@@ -90,5 +47,5 @@ def _value(number: Any) -> Any:
 
     if z3.is_rational_value(number):
         return str(number.as_fraction())
-    middle = Fraction(str(number.approx(20).as_fraction()))
-    return [str(middle - Fraction(1, 10**20)), str(middle + Fraction(1, 10**20))]
+    middle = Fraction(number.approx(40).as_fraction())
+    return [str(middle - _PRECISION), str(middle + _PRECISION)]

@@ -1,0 +1,33 @@
+"""Confirmation of a finalist: its bound is proved again, from the source alone, with more work and from both sides."""
+
+from __future__ import annotations
+
+from discovery.model import Evidence
+from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.proof.prove import CHECK, prove
+from discovery.tasks.nash.stages import Judge
+
+__all__ = ["confirm"]
+
+
+def confirm(language: NashLanguage, source: str) -> Evidence:
+    """What can be proved of the program. A bound that stays unproved is not confirmed; nothing is claimed then."""
+    judge = Judge(language)
+    try:
+        outcome = prove(judge.systems(language.lower(source)), judge.solver, CHECK)
+    finally:
+        judge.solver.close()
+    if outcome.bound is None:
+        claim = f"no bound was proved ({outcome.status}); nothing is claimed"
+        return Evidence(False, claim, None, -1.0, (-1.0, 0.0), data={"outcome": outcome.status})
+    bound = float(outcome.bound)
+    low = 0.0 if outcome.refuted is None else float(outcome.refuted)
+    claim = f"in every game the algorithm ends with regrets of at most {outcome.bound} = {bound:.6f}, proved by Z3"
+    data = {
+        "outcome": outcome.status,
+        "bound": str(outcome.bound),
+        "refuted": None if outcome.refuted is None else str(outcome.refuted),
+        "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
+        "proof_seconds": outcome.proof_seconds,
+    }
+    return Evidence(True, claim, None, -bound, (-bound, -low), data=data)

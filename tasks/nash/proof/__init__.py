@@ -1,0 +1,1 @@
+"""From systems to outcomes: bounds with proofs, counterexamples checked exactly."""

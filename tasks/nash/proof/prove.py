@@ -1,0 +1,324 @@
+"""The smallest bound that can be proved of a program, within a budget of solver work.
+
+SCIP's value v of the worst case points the way; then Z3 is asked, for rationals from v upwards, whether some state
+exceeds them. `unsat` in every case is a proof. Only lines that are tight at the incumbent are asked at first: leaving
+lines out weakens the algorithm, so a proof stays a proof, and a state that is found is checked against the lines left
+out, which join in where they are below the target.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
+from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.process import Solver
+from discovery.tasks.nash.solvers.smtlib import smtlib
+
+__all__ = [
+    "CHECK",
+    "SEARCH",
+    "Answer",
+    "Effort",
+    "Outcome",
+    "Piece",
+    "decide",
+    "prove",
+    "rationals",
+    "screened",
+    "tight_lines",
+]
+
+#: How far below a proved bound a state is looked for that exceeds it.
+_MARGIN = Fraction(1, 10**6)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much solver work an outcome may cost.
+
+    Attributes:
+        nodes: SCIP's nodes a case.
+        work: Z3's resource units a question; a question is asked in up to `len(portfolio)` ways.
+        portfolio: Ways to ask: variable ordering, and whether regrets are variables of their own.
+        digits: Decimals to which a bound is looked for where no simpler rational is one.
+        seconds: Backstop of one solver call.
+    """
+
+    nodes: int
+    work: int
+    portfolio: tuple[tuple[int, bool], ...]
+    digits: tuple[int, ...]
+    seconds: float
+
+
+SEARCH = Effort(nodes=1, work=400_000, portfolio=((4, True), (4, False), (1, False)), digits=(6, 4, 2), seconds=10.0)
+CHECK = Effort(
+    nodes=2_000,
+    work=4_000_000,
+    portfolio=((4, True), (4, False), (0, False), (1, False), (0, True), (1, True)),
+    digits=(6, 5, 4, 3, 2),
+    seconds=60.0,
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The proof of one case: an SMT-LIB text that has no model.
+
+    Attributes:
+        case: Number of the case, from 1.
+        text: The text.
+        ordering: Variable ordering with which Z3 found it unsatisfiable.
+        lines: Labels of the lines that it uses.
+    """
+
+    case: int
+    text: str
+    ordering: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a state of one case exceeds a target: `"unsat"` with a piece, `"sat"` with a counterexample, or
+    `"unknown"` with reasons."""
+
+    answer: str
+    piece: Piece | None = None
+    counterexample: Counterexample | None = None
+    reasons: tuple[str, ...] = ()
+    clock: bool = False
+
+
+@dataclass
+class Outcome:
+    """What is known of a program's bound.
+
+    Attributes:
+        status: `"proved"`, `"unproved"` (a limit was reached) or `"vacuous"` (no state meets the axioms).
+        bound: The proved bound, or None.
+        estimate: SCIP's value of the worst state it found, or None; never a bound.
+        ceiling: SCIP's upper limit of the worst case, up to its tolerances; never a bound either.
+        refuted: The largest target that a checked state exceeds, or None: nothing below it is a bound.
+        counterexample: The worst checked state.
+        pieces: One proof a case.
+        reasons: Why questions stayed open.
+        clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
+        proof_seconds: Wall time spent in Z3.
+    """
+
+    status: str = "unproved"
+    bound: Fraction | None = None
+    estimate: float | None = None
+    ceiling: float = 1.0
+    refuted: Fraction | None = None
+    counterexample: Counterexample | None = None
+    pieces: tuple[Piece, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    clock: bool = False
+    proof_seconds: float = 0.0
+
+
+def prove(
+    systems: Sequence[System],
+    solver: Solver,
+    effort: Effort,
+    *,
+    claim: Fraction | None = None,
+    points: Sequence[dict[str, Any]] | None = None,
+    below: Fraction | None = None,
+) -> Outcome:
+    """The smallest bound found for the program whose cases `systems` are.
+
+    Args:
+        systems: One for each case.
+        solver: Where solvers run.
+        effort: Limits.
+        claim: Prove this bound, nothing else; `Outcome.refuted` says so where it is wrong.
+        points: SCIP's answers for the cases, where they are known.
+        below: Only bounds below this one are of interest.
+    """
+    outcome = Outcome()
+    open_cases = _live(systems, solver, effort, outcome)
+    if not open_cases and outcome.status == "vacuous":
+        return outcome
+    known = {}
+    for case in open_cases:
+        found = points[case] if points else solver.estimate(systems[case], nodes=effort.nodes, seconds=effort.seconds)
+        outcome.clock |= bool(found.get("clock")) or found.get("status") == "timelimit"
+        known[case] = found
+    values = [found["value"] for found in known.values() if found.get("value") is not None]
+    outcome.estimate = max(values, default=None)
+    outcome.ceiling = max((found.get("ceiling", 1.0) for found in known.values()), default=1.0)
+    targets = [claim] if claim is not None else rationals(outcome.estimate or 0.0, effort.digits)
+    for target in targets:
+        if outcome.counterexample is not None and target < outcome.counterexample.value:
+            continue
+        if below is not None and target >= below:
+            break
+        if _all_below(systems, known, target, solver, effort, outcome):
+            outcome.status, outcome.bound = "proved", target
+            if outcome.counterexample is None:
+                _witness(systems, known, target - _MARGIN, solver, effort, outcome)
+            return outcome
+    return outcome
+
+
+def _witness(
+    systems: Sequence[System],
+    points: dict[int, dict[str, Any]],
+    target: Fraction,
+    solver: Solver,
+    effort: Effort,
+    outcome: Outcome,
+) -> None:
+    """Look, once, for a state above `target`: it shows that a proved bound is tight, and what would have to change."""
+    quick = replace(effort, portfolio=effort.portfolio[:2])
+    case = max(points, key=lambda case: points[case].get("value") or 0.0)
+    answer = decide(case, systems[case], target, tight_lines(systems[case], points[case]), solver, quick, outcome)
+    if answer.answer == "sat":
+        outcome.refuted, outcome.counterexample = target, answer.counterexample
+
+
+def screened(systems: Sequence[System], solver: Solver, effort: Effort) -> Counterexample | None:
+    """A state in which every line is above 0.999, if one is found quickly: the bound is then 1."""
+    outcome = Outcome()
+    quick = replace(effort, portfolio=effort.portfolio[:1], work=effort.work // 4)
+    for case, system in enumerate(systems):
+        answer = decide(case, system, Fraction(999, 1000), _plain_lines(system), solver, quick, outcome)
+        if answer.answer == "sat":
+            return answer.counterexample
+    return None
+
+
+def _plain_lines(system: System) -> set[int]:
+    return {index for index, line in enumerate(system.lines) if len(line.rows) > 1} or {0}
+
+
+def _live(systems: Sequence[System], solver: Solver, effort: Effort, outcome: Outcome) -> list[int]:
+    """The cases whose axioms some state meets; all that cannot be told are kept."""
+    live = []
+    for case, system in enumerate(systems):
+        answer = _ask(case, system, None, set(), solver, effort, outcome)
+        if answer.answer != "unsat":
+            live.append(case)
+    if not live:
+        outcome.status = "vacuous"
+    return live
+
+
+def _all_below(
+    systems: Sequence[System],
+    points: dict[int, dict[str, Any]],
+    target: Fraction,
+    solver: Solver,
+    effort: Effort,
+    outcome: Outcome,
+) -> bool:
+    """Whether no case has a state above `target`; `outcome` takes in what is found."""
+    pieces = []
+    # The case with the largest value first: it is the likeliest to refute.
+    for case in sorted(points, key=lambda case: -(points[case].get("value") or 0.0)):
+        lines = tight_lines(systems[case], points[case])
+        answer = decide(case, systems[case], target, lines, solver, effort, outcome)
+        if answer.answer == "sat":
+            outcome.refuted, outcome.counterexample = target, answer.counterexample
+            return False
+        if answer.piece is None:
+            outcome.reasons += [f"case {case + 1} at {target}: {reason}" for reason in answer.reasons]
+            return False
+        pieces.append(answer.piece)
+    outcome.pieces = tuple(sorted(pieces, key=lambda piece: piece.case))
+    return True
+
+
+def tight_lines(system: System, found: dict[str, Any]) -> set[int]:
+    """Lines that guarantee no more than the incumbent's value, and a little; all where there is no incumbent."""
+    if found.get("point") is None:
+        return set(range(len(system.lines)))
+    point = {name: Fraction(value).limit_denominator(10**9) for name, value in found["point"].items()}
+    low = found["value"] + 1e-4
+    tight = {i for i, line in enumerate(system.lines) if min(float(row.at(point)) for row in line.rows) <= low}
+    return tight or set(range(len(system.lines)))
+
+
+def decide(
+    case: int, system: System, target: Fraction, lines: set[int], solver: Solver, effort: Effort, outcome: Outcome
+) -> Answer:
+    """Whether some state of `system` exceeds `target`, beginning with some lines and adding those that matter."""
+    kept = set(lines)
+    while True:
+        answer = _ask(case, system, target, kept, solver, effort, outcome)
+        if answer.answer != "sat" or answer.counterexample is None:
+            if answer.answer == "unknown" and len(kept) < len(system.lines):
+                return _ask(case, system, target, set(range(len(system.lines))), solver, effort, outcome)
+            return answer
+        if answer.counterexample.value > target:
+            return answer
+        worst = sorted(
+            (line["value"], index)
+            for index, line in enumerate(answer.counterexample.lines)
+            if index not in kept and line["value"] <= target
+        )
+        kept |= {index for _, index in worst[:2]}
+
+
+def _ask(
+    case: int,
+    system: System,
+    target: Fraction | None,
+    lines: set[int],
+    solver: Solver,
+    effort: Effort,
+    outcome: Outcome,
+) -> Answer:
+    """One question in every way of the portfolio until one is answered."""
+    reasons = []
+    for ordering, regrets in effort.portfolio:
+        text = smtlib(target_problem(system, target, lines=lines, regrets=regrets))
+        started = time.monotonic()
+        found = solver.decide(text, ordering=ordering, work=effort.work, seconds=effort.seconds)
+        outcome.proof_seconds += time.monotonic() - started
+        outcome.clock |= bool(found.get("clock")) or found.get("reason") == "timeout"
+        if found.get("answer") == "unsat":
+            labels = tuple(system.lines[index].label for index in sorted(lines))
+            return Answer("unsat", Piece(case + 1, text, ordering, labels))
+        if found.get("answer") == "sat":
+            values = from_model(found["model"])
+            broken = violations(system, values)
+            if not broken:
+                return Answer("sat", counterexample=Counterexample.at(case + 1, system, values))
+            reasons.append(f"a state that Z3 returned breaks an axiom: {broken[0]}")
+        else:
+            reasons.append(str(found.get("failed") or found.get("reason") or "unknown"))
+    return Answer("unknown", reasons=tuple(reasons))
+
+
+def rationals(value: float, digits: Sequence[int]) -> Iterator[Fraction]:
+    """Candidates for a bound near `value` from below: simple fractions first, then decimals rounded up.
+
+    SCIP overshoots by its tolerance, so a simple fraction may lie a little below `value`.
+    """
+    seen: set[Fraction] = set()
+    for denominator in (12, 60, 360):
+        simple = Fraction(value).limit_denominator(denominator)
+        if abs(float(simple) - value) < 2e-6 and simple not in seen:
+            seen.add(simple)
+            yield simple
+    for places in digits:
+        scale = 10**places
+        first = math.floor(value * scale - 0.2) + 1
+        for numerator in (first, first + 1) if places == max(digits) else (first,):
+            decimal = min(Fraction(numerator, scale), Fraction(1))
+            if all(decimal > other for other in seen):
+                seen.add(decimal)
+                yield decimal
+    if Fraction(1) not in seen:
+        yield Fraction(1)

@@ -1,0 +1,114 @@
+"""Solvers in processes of their own: memory-limited, killed when they overstay, started again when needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import struct
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+__all__ = ["Solver"]
+
+#: Address space of a solver process in bytes, and wall seconds that a killed request may have overstayed.
+MEMORY = 4 << 30
+_GRACE = 2.0
+
+
+class Solver:
+    """One solver process, started at the first request. A context manager; not to be shared between threads.
+
+    An answer holds `failed` where there is none: the process died, ran out of memory or was killed. Silence is never
+    taken for a result.
+
+    Args:
+        memory: Address space in bytes.
+    """
+
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Solver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def decide(self, text: str, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
+        """See `z3.decide`; the backstop is enforced."""
+        return self._ask({"call": "decide", "text": text, "ordering": ordering, "work": work, "seconds": seconds})
+
+    def second(self, text: str, *, work: int, seconds: float) -> dict[str, Any]:
+        """See `cvc5.decide`; the backstop is enforced."""
+        return self._ask({"call": "second", "text": text, "work": work, "seconds": seconds})
+
+    def estimate(self, system: Any, *, nodes: int, seconds: float, lines: set[int] | None = None) -> dict[str, Any]:
+        """See `scip.estimate`; the backstop is enforced."""
+        request = {"call": "estimate", "system": system, "nodes": nodes, "seconds": seconds, "lines": lines}
+        return self._ask(request)
+
+    def start(self) -> None:
+        """Begin to start the process now; the first request then waits less."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "discovery.tasks.nash.solvers.worker",
+                    str(os.getpid()),
+                    str(self._memory),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.start()
+        assert self._process is not None and self._process.stdin is not None
+        data = pickle.dumps(request)
+        deadline = time.monotonic() + request["seconds"] + _GRACE
+        try:
+            self._process.stdin.write(struct.pack("<Q", len(data)) + data)
+            self._process.stdin.flush()
+            length = struct.unpack("<Q", self._read(8, deadline))[0]
+            found: dict[str, Any] = json.loads(self._read(length, deadline))
+        except TimeoutError:
+            self.close()
+            return {"failed": f"no answer within {request['seconds']:g} s", "clock": True}
+        except (EOFError, OSError):
+            self.close()
+            return {"failed": "the solver process died"}
+        if found.get("failed") == "out of memory":
+            self.close()
+        return found
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        assert self._process is not None and self._process.stdout is not None
+        stream = self._process.stdout.fileno()
+        data = b""
+        while len(data) < count:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([stream], [], [], left)[0]:
+                raise TimeoutError
+            chunk = os.read(stream, min(1 << 16, count - len(data)))
+            if not chunk:
+                raise EOFError
+            data += chunk
+        return data

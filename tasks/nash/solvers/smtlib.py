@@ -1,0 +1,64 @@
+"""SMT-LIB 2 text of a problem: what Z3 is asked, what is archived, and what a second solver re-checks.
+
+Every product of variables gets one boxed variable with a single defining equation, so that all else is linear.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from discovery.tasks.nash.compiler.algebra import Monomial, Poly
+from discovery.tasks.nash.compiler.state import Bounds
+from discovery.tasks.nash.solvers.encoding import Problem
+
+__all__ = ["smtlib", "symbol"]
+
+
+def smtlib(problem: Problem, comment: str = "") -> str:
+    """`problem` as text, one assertion a line, each group under a comment that says where it comes from."""
+    lines = [f"; {line}".rstrip() for line in comment.splitlines()]
+    lines.append("(set-logic QF_NRA)")
+    for name, bounds in problem.variables.items():
+        lines.append(f"(declare-const {symbol((name,))} Real)")
+        lines += _box(symbol((name,)), bounds)
+    for monomial in problem.products():
+        name = symbol(monomial)
+        lines.append(f"(declare-const {name} Real)")
+        lines.append(f"(assert (= {name} (* {' '.join(symbol((each,)) for each in monomial)})))")
+        if all(problem.variables[each] == Bounds() for each in monomial):
+            lines += _box(name, Bounds())
+    label = ""
+    for constraint in problem.constraints:
+        if constraint.label != label:
+            label = constraint.label
+            lines.append(f"; {label}")
+        lines.append(f"(assert ({constraint.relation} {_sum(constraint.poly)} 0))")
+    lines.append("(check-sat)")
+    return "\n".join(lines) + "\n"
+
+
+def symbol(monomial: Monomial) -> str:
+    """Quoted symbol of a variable, or of the product of several."""
+    return f"|{'*'.join(monomial)}|"
+
+
+def _box(name: str, bounds: Bounds) -> list[str]:
+    lines = [] if bounds.low is None else [f"(assert (>= {name} {_number(bounds.low)}))"]
+    return lines if bounds.high is None else [*lines, f"(assert (<= {name} {_number(bounds.high)}))"]
+
+
+def _number(value: Fraction) -> str:
+    size = str(abs(value.numerator)) if value.denominator == 1 else f"(/ {abs(value.numerator)} {value.denominator})"
+    return f"(- {size})" if value < 0 else size
+
+
+def _sum(poly: Poly) -> str:
+    terms: list[str] = []
+    for monomial, coefficient in poly.terms.items():
+        if not monomial:
+            terms.append(_number(coefficient))
+        elif coefficient == 1:
+            terms.append(symbol(monomial))
+        else:
+            terms.append(f"(* {_number(coefficient)} {symbol(monomial)})")
+    return terms[0] if len(terms) == 1 else f"(+ {' '.join(terms)})" if terms else "0"

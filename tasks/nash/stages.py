@@ -1,0 +1,117 @@
+"""What an evaluator does with a program at each stage, cheapest first.
+
+- `screen`: does every line stay above 0.999 in some state? Then the bound is 1, which needs no proof, and that is all.
+- `estimate`: SCIP's value of the worst case at the root node.
+- `prove`: Z3 proves a bound near that value, or says what exceeds it. First with little work, then with more.
+
+Limits are solver work. A program whose bound stays unproved is ranked by SCIP's ceiling, which is no bound.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from discovery.grammar.ir import Form
+from discovery.model import Verdict
+from discovery.tasks.nash.compiler.system import System, compile_program
+from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.program import Program
+from discovery.tasks.nash.proof.feedback import rendered
+from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, prove, screened
+from discovery.tasks.nash.reduce import reduced
+from discovery.tasks.nash.solvers.process import Solver
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Judges programs of one language; owns a solver process, and remembers the last estimate between stages."""
+
+    def __init__(self, language: NashLanguage) -> None:
+        self.language = language
+        self.solver = Solver()
+        self._last: tuple[str, list[dict[str, Any]]] | None = None
+
+    def judge(self, source: str, stage: str) -> Verdict:
+        """The verdict of one stage."""
+        form = self.language.lower(source)
+        systems = self.systems(form)
+        if stage == "screen":
+            return self._screen(systems)
+        points = self._points(source, systems)
+        if stage == "estimate":
+            ceiling = max(found.get("ceiling", 1.0) for found in points)
+            value = max((found["value"] for found in points if found.get("value") is not None), default=None)
+            shown = "nothing yet" if value is None else f"{value:.6f}"
+            message = f"the worst state that SCIP found exceeds {shown}; no state exceeds {ceiling:.6f}, up to rounding"
+            return Verdict("scored", -ceiling, {"worst case": -ceiling}, message, _evidence(None, value), advance=True)
+        return self.verdict(self.outcome(systems, points))
+
+    def systems(self, form: Form) -> list[System]:
+        """The constraint systems of the program, copies that nothing uses left out: they have the same bound."""
+        shorter = reduced(form, self.language.words)
+        return compile_program(Program.of(shorter, self.language.players))
+
+    def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
+        """With little work, then, where no bound to six digits came out, with more."""
+        quick = prove(systems, self.solver, SEARCH, points=points)
+        if quick.status != "unproved" and (quick.bound is None or _sharp(quick)):
+            return quick
+        slow = prove(systems, self.solver, CHECK, below=quick.bound)
+        slow.proof_seconds += quick.proof_seconds
+        slow.clock |= quick.clock
+        if slow.bound is None and quick.bound is not None:
+            slow.status, slow.bound, slow.pieces = quick.status, quick.bound, quick.pieces
+        return slow
+
+    def verdict(self, outcome: Outcome) -> Verdict:
+        """What an outcome means for the search."""
+        evidence = _evidence(outcome, outcome.estimate)
+        text = rendered(outcome)
+        if outcome.status == "vacuous":
+            message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
+            return Verdict("invalid", message=message, evidence=evidence, clock_limited=outcome.clock)
+        if outcome.bound is None:
+            score = -outcome.ceiling
+            return Verdict("scored", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
+        score = -float(outcome.bound)
+        return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
+
+    def _screen(self, systems: list[System]) -> Verdict:
+        counterexample = screened(systems, self.solver, SEARCH)
+        if counterexample is None:
+            return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
+        outcome = Outcome("proved", Fraction(1), 1.0, 1.0, counterexample.value, counterexample)
+        return self.verdict(outcome)
+
+    def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
+        if self._last is None or self._last[0] != source:
+            found = [self.solver.estimate(each, nodes=SEARCH.nodes, seconds=SEARCH.seconds) for each in systems]
+            self._last = source, found
+        return self._last[1]
+
+
+def _sharp(outcome: Outcome) -> bool:
+    """Whether the bound is as small as six digits can say."""
+    if outcome.bound is None:
+        return False
+    if outcome.refuted is not None and outcome.bound - outcome.refuted <= Fraction(2, 10**6):
+        return True
+    return outcome.estimate is not None and float(outcome.bound) <= outcome.estimate + 2e-6
+
+
+def _evidence(outcome: Outcome | None, estimate: float | None) -> dict[str, Any]:
+    if outcome is None:
+        return {"outcome": "unproved", "bound": None, "estimate": estimate}
+    return {
+        "outcome": outcome.status,
+        "bound": None if outcome.bound is None else str(outcome.bound),
+        "estimate": estimate,
+        "ceiling": outcome.ceiling,
+        "refuted": None if outcome.refuted is None else str(outcome.refuted),
+        "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
+        "proof_seconds": outcome.proof_seconds,
+        "proof_lines": [list(piece.lines) for piece in outcome.pieces],
+        "reasons": outcome.reasons[:10],
+    }

@@ -1,0 +1,109 @@
+"""The task `nash`: find an algorithm for approximate equilibria with a small proved bound; `nash:3`: three players."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discovery.errors import NotFound
+from discovery.model import JSON, Evidence, Program, Verdict
+from discovery.sandbox import Harness, Limits
+from discovery.task import Context, Seed, Stage, Task, Verification
+from discovery.tasks.nash.language import NashLanguage
+
+if TYPE_CHECKING:
+    from discovery.tasks.nash.stages import Judge
+
+__all__ = ["NashTask"]
+
+_STATEMENT = """\
+Find a polynomial-time algorithm that finds an **approximate Nash equilibrium** of every {players}-player game: a
+profile at which no player can gain more than a bound by deviating, payoffs lying in [0, 1]. The smaller the better.
+
+An algorithm constructs strategies with building blocks, each of which guarantees something in every game. Then all
+constructed strategies are mixed as well as possible, and the best profile is returned. The score is minus the bound
+that is **proved** for it in exact arithmetic, over all games, all ties, all legal outputs of the blocks. {known}
+"""
+_KNOWN = {
+    2: "Known: 1/2, 0.382, 0.3393, and 1/3, which is the best known.",
+    3: "Known: 3/5 by extension of a two-player algorithm; 1/2 is claimed.",
+}
+
+_TWO = (
+    Seed("best_responses", "x: P1 = Random()\ny: P2 = BestResponse(x)\n"),
+    Seed("random", "x: P1 = Random()\ny: P2 = Random()\n"),
+)
+_THREE = (
+    Seed("best_response", "x: P1 = Random()\ny: P2 = Random()\nz: P3 = BestResponse(x, y)\n"),
+    Seed("random", "x: P1 = Random()\ny: P2 = Random()\nz: P3 = Random()\n"),
+)
+
+
+class NashTask(Task):
+    """See `Task`. Variants: the number of players, `2` (default) or `3`."""
+
+    name = "nash"
+    score_name = "minus the proved bound"
+    harness = Harness("discovery.tasks.nash.harness", ("discovery.tasks.nash.harness",))
+    stages = (
+        Stage("screen", seconds=0.03, backstop=300.0),
+        Stage("estimate", seconds=0.1, backstop=300.0),
+        Stage("prove", seconds=0.3, backstop=1800.0),
+    )
+    slot_limits = Limits()
+    alpha = 0.01
+
+    def __init__(self, variant: str | None = None) -> None:
+        if variant not in (None, "2", "3"):
+            raise NotFound(f"task 'nash' has no variant {variant!r}", hint="write `nash` or `nash:3`, the players")
+        self.players = int(variant or 2)
+        self.name = "nash" if self.players == 2 else f"nash:{self.players}"
+        self.statement = _STATEMENT.format(players=self.players, known=_KNOWN[self.players])
+        self.language: NashLanguage = NashLanguage(self.players)
+        self.version = _version()
+        self._judge: Judge | None = None
+
+    def seeds(self) -> Sequence[Seed]:
+        """Random strategies, and one best response."""
+        return _TWO if self.players == 2 else _THREE
+
+    def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
+        """See `Task` and `stages`."""
+        from discovery.tasks.nash.stages import Judge
+
+        if self._judge is None:
+            self._judge = Judge(self.language)
+        return self._judge.judge(program.source, stage.name)
+
+    def confirm(self, program: Program, ctx: Context) -> Evidence:
+        """Prove the bound again, from the source alone and with more work."""
+        from discovery.tasks.nash.confirmation import confirm
+
+        return confirm(self.language, program.source)
+
+    def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
+        """See `Task`."""
+        raise NotImplementedError
+
+    def verify(self, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context) -> Verification:
+        """See `Task`."""
+        raise NotImplementedError
+
+
+def _version() -> str:
+    """A hash of what verdicts depend on: this family's code and the solvers' versions."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for folder in ("blocks", "compiler", "proof", "solvers", "."):
+        for path in sorted((here / folder).glob("*.py")):
+            digest.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
+    for package in ("z3-solver", "pyscipopt"):
+        try:
+            digest.update(f"{package} {package_version(package)}\n".encode())
+        except PackageNotFoundError:
+            digest.update(f"{package} missing\n".encode())
+    return digest.hexdigest()[:16]
