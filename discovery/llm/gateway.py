@@ -84,7 +84,7 @@ class _Model:
 
 @dataclass
 class _Call:
-    """One call under way; `sending` while the server may be at work on it."""
+    """One call under way; `sending` from when the server may be at work on it until its reply is committed."""
 
     model: str
     request: Request
@@ -163,15 +163,11 @@ class Gateway:
     ) -> Reply:
         """See `Completes.complete`."""
         clean = tuple(Message(message.role, self._redactor.text(message.content)) for message in messages)
-        recorded = self._journal.model_call(key.proposal, key.step, key.attempt)
-        if recorded is not None:
-            check_prompt(recorded, clean, model)
-            failure = recorded_failure(recorded)
-            if failure is not None:
-                raise failure
-            return recorded_reply(recorded, reused=True)
         call = self._calls.get(key)
         if call is None:
+            recorded = self._journal.model_call(key.proposal, key.step, key.attempt)
+            if recorded is not None:
+                return self._again(recorded, clean, model)
             request = Request(
                 key,
                 clean,
@@ -187,6 +183,16 @@ class Gateway:
             if call.task.cancelled() and self._draining:
                 raise Drained(f"the run stops before model call {key} was made") from None
             raise
+
+    def _again(self, recorded: ModelCall, messages: Sequence[Message], model: str) -> Reply:
+        """What the journal holds: a reply, or the error that the call ended with."""
+        check_prompt(recorded, messages, model)
+        if model in self._models:  # it may have been killed between the commit and this
+            self._models[model].chat.committed(CallKey(recorded.proposal, recorded.step, recorded.attempt))
+        failure = recorded_failure(recorded)
+        if failure is not None:
+            raise failure
+        return recorded_reply(recorded, reused=True)
 
     def _begin(self, request: Request, model: str) -> _Call:
         if self._draining:
@@ -216,9 +222,9 @@ class Gateway:
             try:
                 reply = await self._reply(call, model)
                 seconds = time.monotonic() - started
-                self._commit(call, reply, _details(reply, seconds))
+                await self._commit(call, reply, _details(reply, seconds))
             except CallFailed as error:
-                self._commit(call, _NOTHING, {"error": recorded_error(error)})
+                await self._commit(call, _NOTHING, {"error": recorded_error(error)})
                 raise
             finally:
                 self._budget.settle(most, reply)
@@ -227,22 +233,24 @@ class Gateway:
         self._tell(self._replied(call, reply, seconds))
         return reply
 
-    def _commit(self, call: _Call, reply: Reply, details: Mapping[str, JSON]) -> None:
+    async def _commit(self, call: _Call, reply: Reply, details: Mapping[str, JSON]) -> None:
+        """Safe from a kill as soon as this is entered, from a power cut when it returns."""
         key, usage = call.request.key, reply.usage
-        self._journal.add_model_call(
-            ModelCall(
-                proposal=key.proposal,
-                step=key.step,
-                attempt=key.attempt,
-                model=call.model,
-                prompt=tuple((message.role, message.content) for message in call.request.messages),
-                text=reply.text,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                usd=reply.usd,
-                details=details,
-            )
+        made = ModelCall(
+            proposal=key.proposal,
+            step=key.step,
+            attempt=key.attempt,
+            model=call.model,
+            prompt=tuple((message.role, message.content) for message in call.request.messages),
+            text=reply.text,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            usd=reply.usd,
+            details=details,
         )
+        with self._journal.deferred():
+            self._journal.add_model_call(made)
+        await self._journal.durable()
 
     def _replied(self, call: _Call, reply: Reply, seconds: float) -> ModelReplied:
         spent = self._budget.spent
@@ -297,6 +305,7 @@ class Gateway:
             try:
                 reply = await model.chat.complete(call.request)
             except ChatError as error:
+                call.sending = False
                 self._redactor.error(error)
                 if isinstance(error, Transient):
                     model.patience.failed(error)
@@ -304,8 +313,6 @@ class Gateway:
                     # It has answered nothing yet: this prompt is not at fault, and the next would fare no better.
                     raise ChatError(error.message, hint=error.hint) from None
                 raise
-            finally:
-                call.sending = False
             model.patience.answered()
         usd = cost(model.price, reply.usage) if reply.usd is None else reply.usd
         clean = self._redactor.text

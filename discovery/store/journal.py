@@ -1,54 +1,38 @@
 """The journal of a run: everything that was proposed, judged and decided, in one append-only SQLite file.
 
-Every writing call is one durable commit: when it returns, the record has reached the disk, and a crash at any moment
-leaves it whole or absent. One controller writes at a time (it holds the `Lease`); any number of readers look on
-meanwhile. A journal belongs to the thread that opened it.
+Every writing call is one durable commit: when it returns, the record has reached the disk (but see `Journal.deferred`),
+and a crash at any moment leaves it whole or absent. One controller writes at a time (it holds the `Lease`); any number
+of readers look on meanwhile. A journal belongs to the thread that opened it.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from discovery.errors import ConfigError, JournalError, NotFound
 from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
-from discovery.store._database import DATABASE, build, connect, translated, unreadable
+from discovery.store._database import DATABASE, build, connect, translated
 from discovery.store._queries import (
-    ASKED,
-    BEST,
     COST,
-    MODEL_CALLS,
-    OUTCOMES,
-    PROGRAMS,
-    PROPOSALS,
-    read_asked,
-    read_event,
-    read_model_call,
-    read_outcome,
-    read_program,
-    read_proposal,
-    read_text,
     read_verdict,
 )
+from discovery.store._reading import Reading
+from discovery.store._sync import LogSync
 from discovery.store.lease import Lease
-from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
+from discovery.store.rows import Asked, ModelCall, Outcome, RunMeta
 
 __all__ = ["Journal"]
 
-_Row = TypeVar("_Row")
-_PAGE = 256  # rows a query holds at a time: iterating keeps no read transaction open
 
-
-class Journal:
+class Journal(Reading):
     """The journal in a run's folder. Made by `create` or `open`; a context manager that closes it.
 
     Attributes:
@@ -60,6 +44,7 @@ class Journal:
         self.folder = folder
         self._db = db
         self._lease = lease
+        self._sync: LogSync | None = None
         name, task, *documents, created = self._rows(
             "SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1"
         )[0]
@@ -113,6 +98,9 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and give the lease back. Idempotent."""
+        if self._sync is not None:
+            self._sync.close()
+            self._sync = None
         with translated(self.folder):
             self._db.close()
         if self._lease is not None:
@@ -242,6 +230,27 @@ class Journal:
                 (*key, call.model, _dump(prompt), self._source_id(call.text), *spent, _dump(call.details), _now()),
             )
 
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Commits made within are whole and visible as always, but need not have reached the disk before `durable`."""
+        with translated(self.folder):
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                yield
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
+
+    async def durable(self) -> None:
+        """Wait until every commit made so far has reached the disk; the event loop goes on meanwhile.
+
+        Raises:
+            EnvironmentMissing, JournalError: it cannot be written there.
+        """
+        with translated(self.folder):
+            if self._sync is None:
+                self._sync = LogSync(self.folder / f"{DATABASE}-wal")
+            await self._sync.wait()
+
     def add_event(self, event: Event) -> None:
         """Commit an event; one that is not `journaled` is passed over."""
         if event.journaled:
@@ -250,183 +259,6 @@ class Journal:
     def add_note(self, kind: str, data: JSON) -> None:
         """Commit a JSON document of the given kind (such as `"confirmation"`, `"export"`)."""
         self._add_document(kind, 1, 1, data)
-
-    # Reading: indexed, and possible while another process writes.
-
-    def asked_count(self) -> int:
-        """Number of proposals that were asked for, written or not."""
-        return self._count("SELECT count(*) FROM asked")
-
-    def unwritten(self) -> list[Asked]:
-        """The proposals that were asked for and are not written yet, by number."""
-        query = f"{ASKED} LEFT JOIN proposal ON proposal.id = asked.id WHERE proposal.id IS NULL ORDER BY asked.id"
-        return [self._sound(read_asked, row) for row in self._rows(query)]
-
-    def asked(self, index: int) -> Asked:
-        """Proposal `index` as it was asked for. Raises `NotFound`."""
-        found = self._one(f"{ASKED} WHERE asked.id = ?", (index,))
-        if found is None:
-            raise NotFound(f"proposal {index} of run {self.meta.name} was not asked for")
-        return self._sound(read_asked, found)
-
-    def asked_before(self, index: int, operator: str, parent: str) -> int:
-        """Number of proposals below `index` that were asked for with this operator and this first parent."""
-        return self._count(
-            "SELECT count(*) FROM asked WHERE id < ? AND json_extract(document, '$.operator') = ? "
-            "AND json_extract(document, '$.parents[0]') = ?",
-            (index, operator, parent),
-        )
-
-    def proposals(self) -> Iterator[ProposalRow]:
-        """All proposals that are written, by number."""
-        return self._pages(f"{PROPOSALS} WHERE proposal.id > ? ORDER BY proposal.id LIMIT {_PAGE}", -1, read_proposal)
-
-    def proposal(self, index: int) -> ProposalRow:
-        """The proposal of this number. Raises `NotFound`."""
-        found = self._one(f"{PROPOSALS} WHERE proposal.id = ?", (index,))
-        if found is None:
-            raise NotFound(f"run {self.meta.name} has no proposal {index}")
-        return self._sound(read_proposal, found)
-
-    def proposal_count(self) -> int:
-        """Number of proposals that are written: accepted, repeated and refused ones."""
-        return self._count("SELECT count(*) FROM proposal")
-
-    def verdict_count(self) -> int:
-        """Number of verdicts: of every stage and replicate, refusals by the language included."""
-        return self._count("SELECT count(*) FROM verdict")
-
-    def outcome_count(self) -> int:
-        """Number of proposals that have their outcome."""
-        return self._count("SELECT count(*) FROM outcome")
-
-    def program(self, key: str) -> Program:
-        """The program of this full key. Raises `NotFound`."""
-        return self.program_row(key).program
-
-    def program_row(self, key: str) -> ProgramRow:
-        """The program of this full key, with origin and final verdict. Raises `NotFound`."""
-        found = self._one(f"{PROGRAMS} WHERE program.key = ?", (key,))
-        if found is None:
-            raise NotFound(f"run {self.meta.name} has no program {key[:12]}")
-        return self._sound(read_program, found)
-
-    def programs(self) -> Iterator[ProgramRow]:
-        """All programs, in the order in which they were first proposed."""
-        return self._pages(f"{PROGRAMS} WHERE program.id > ? ORDER BY program.id LIMIT {_PAGE}", -1, read_program)
-
-    def find(self, prefix: str) -> str:
-        """The key of the one program whose id starts with `prefix`; `"best"` is the best program so far.
-
-        Raises:
-            NotFound: no program has it, or none is scored yet.
-            ConfigError: several have it, or `prefix` is empty.
-        """
-        if prefix == "best":
-            best = self.best()
-            if not best:
-                raise NotFound(f"run {self.meta.name} has no scored program yet", hint=self._where())
-            return best[0][0]
-        if not prefix:
-            raise ConfigError("a program id is expected after ':'", hint=self._where())
-        wanted = prefix.lower()
-        keys = [
-            row[0]
-            for row in self._rows(
-                "SELECT key FROM program WHERE key >= ? AND key < ? ORDER BY key LIMIT 6", (wanted, wanted + "\x7f")
-            )
-        ]
-        if not keys:
-            raise NotFound(f"run {self.meta.name} has no program {prefix!r}", hint=self._where())
-        if len(keys) > 1:
-            names = ", ".join(key[:12] for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
-            raise ConfigError(f"program id {prefix!r} fits several: {names}", hint="give more characters")
-        return str(keys[0])
-
-    def verdicts(self, key: str) -> list[Verdict]:
-        """Every verdict on the program `key`, in the order committed."""
-        found = self._rows(
-            "SELECT document FROM verdict JOIN program ON program.id = verdict.program "
-            "WHERE program.key = ? ORDER BY verdict.id",
-            (key,),
-        )
-        return [self._sound(read_verdict, document) for (document,) in found]
-
-    def outcomes(self, after: int = 0) -> Iterator[Outcome]:
-        """Outcomes of positions above `after`, in order."""
-        return self._pages(f"{OUTCOMES} WHERE position > ? ORDER BY position LIMIT {_PAGE}", after, read_outcome)
-
-    def outcome(self, index: int) -> Outcome | None:
-        """The outcome of proposal `index`, or None while it is open."""
-        found = self._one(f"{OUTCOMES} WHERE proposal = ?", (index,))
-        return None if found is None else self._sound(read_outcome, found)
-
-    def best(self, n: int = 1) -> list[tuple[str, Verdict]]:
-        """The `n` best programs by score, as (key, verdict); equal scores in the order first proposed.
-
-        A program that was measured again counts with the means of its score and of its cases over all measurements; one
-        that failed then is not among them. Otherwise the verdict is the final one.
-        """
-        return [
-            (key, self._sound(read_verdict, document) if times == 1 else self._averaged(key, document))
-            for key, document, times in self._rows(BEST, (n,))
-        ]
-
-    def _averaged(self, key: str, document: str) -> Verdict:
-        """The final verdict with the means over all measurements in the place of its score and cases."""
-        final = self._sound(read_verdict, document)
-        all_of = [final, *(verdict for verdict in self.verdicts(key) if verdict.replicate > 0)]
-        scores = [verdict.score for verdict in all_of if verdict.score is not None]
-        cases = {
-            name: math.fsum(verdict.cases[name] for verdict in all_of) / len(all_of)
-            for name in final.cases
-            if all(name in verdict.cases for verdict in all_of)
-        }
-        return replace(final, score=math.fsum(scores) / len(scores), cases=cases)
-
-    def model_call(self, proposal: int, step: str, attempt: int) -> ModelCall | None:
-        """The model call of this key, or None."""
-        query = f"{MODEL_CALLS} WHERE proposal = ? AND step = ? AND attempt = ?"
-        found = self._one(query, (proposal, step, attempt))
-        return None if found is None else self._sound(lambda row: read_model_call(row, self._text), found)
-
-    def model_calls(self, proposal: int | None = None) -> Iterator[ModelCall]:
-        """All model calls, or those made for one proposal, in the order committed."""
-        only = "" if proposal is None else f"AND proposal = {proposal:d} "
-        query = f"{MODEL_CALLS} WHERE model_call.id > ? {only}ORDER BY model_call.id LIMIT {_PAGE}"
-        return self._pages(query, 0, lambda row: read_model_call(row, self._text))
-
-    def spending(self) -> Spending:
-        """What all replies of models have cost. Calls that failed are not counted."""
-        query = (
-            "SELECT count(*), coalesce(sum(input_tokens + output_tokens), 0), coalesce(sum(usd), 0.0), "
-            "count(*) - count(usd) FROM model_call WHERE json_extract(document, '$.error') IS NULL"
-        )
-        return Spending(*self._rows(query)[0])
-
-    def dearest_replies(self) -> dict[str, tuple[int, float, int]]:
-        """Model to its number of replies, the highest price of one (US dollars, 0 when unknown) and the most tokens."""
-        found = self._rows(
-            "SELECT model, count(*), coalesce(max(usd), 0.0), max(input_tokens + output_tokens) FROM model_call "
-            "WHERE json_extract(document, '$.error') IS NULL GROUP BY model"
-        )
-        return {model: (count, usd, tokens) for model, count, usd, tokens in found}
-
-    def events(self) -> Iterator[dict[str, JSON]]:
-        """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""
-        query = f"SELECT id, document, created FROM event WHERE note = 0 AND id > ? ORDER BY id LIMIT {_PAGE}"
-        return self._pages(query, 0, read_event)
-
-    def last_event(self, kind: str) -> dict[str, JSON] | None:
-        """The latest event of class `kind`, as `events` gives it, or None."""
-        query = "SELECT id, document, created FROM event WHERE note = 0 AND kind = ? ORDER BY id DESC LIMIT 1"
-        found = self._one(query, (kind,))
-        return None if found is None else self._sound(read_event, found)
-
-    def notes(self, kind: str) -> list[JSON]:
-        """The documents of one kind, in the order committed."""
-        found = self._rows("SELECT document FROM event WHERE note = 1 AND kind = ? ORDER BY id", (kind,))
-        return [self._sound(json.loads, document) for (document,) in found]
 
     # Beneath.
 
@@ -474,9 +306,6 @@ class Journal:
         data = source.encode("utf-8", "surrogatepass")
         return self._insert("INSERT INTO source (hash, text) VALUES (?, ?)", (digest, data))
 
-    def _text(self, source: int) -> str:
-        return read_text(self._rows("SELECT hash, text FROM source WHERE id = ?", (source,))[0])
-
     def _insert_verdict(self, program: int | None, verdict: Verdict) -> int:
         return self._insert(
             "INSERT INTO verdict (program, stage, replicate, document, created) VALUES (?, ?, ?, ?, ?)",
@@ -520,35 +349,6 @@ class Journal:
                 "INSERT INTO event (kind, note, version, document, created) VALUES (?, ?, ?, ?, ?)",
                 (kind, note, version, _dump(data), _now()),
             )
-
-    def _program_id(self, key: str) -> int | None:
-        found = self._one("SELECT id FROM program WHERE key = ?", (key,))
-        return None if found is None else int(found[0])
-
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with translated(self.folder):
-            return self._db.execute(query, values).fetchall()
-
-    def _one(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        found = self._rows(query, values)
-        return found[0] if found else None
-
-    def _count(self, query: str, values: tuple[Any, ...] = ()) -> int:
-        return int(self._rows(query, values)[0][0])
-
-    def _pages(self, query: str, after: int, row: Callable[[tuple[Any, ...]], _Row]) -> Iterator[_Row]:
-        while page := self._rows(query, (after,)):
-            for found in page:
-                yield self._sound(row, found)
-            after = page[-1][0]
-
-    def _sound(self, read: Callable[[Any], _Row], stored: Any) -> _Row:
-        """`read(stored)`: a record may be damaged inside a page that is sound to SQLite."""
-        with unreadable(self.folder):
-            return read(stored)
-
-    def _where(self) -> str:
-        return f"`discovery show {self.folder} --programs` lists the programs"
 
 
 def _dump(data: Mapping[str, JSON] | JSON) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,6 +118,33 @@ def test_the_reply_is_committed_before_it_is_handed_over(setting: Setting) -> No
                     assert found is not None and found.text == reply.text
 
                 await asyncio.gather(*(one(number) for number in range(30)))
+
+    run(work())
+
+
+def test_the_reply_is_on_the_disk_before_it_is_handed_over(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller waits for a flush that began after the commit."""
+    may_flush, flushed = threading.Event(), threading.Event()
+    flush = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        may_flush.wait(30)
+        flush(descriptor)
+        flushed.set()
+
+    async def work() -> None:
+        with setting.journal(write=True) as journal, setting.journal() as reader:
+            async with setting.gateway(journal) as gateway:
+                monkeypatch.setattr(os, "fdatasync", slow)
+                asking = asyncio.create_task(ask(gateway, 0))
+                while reader.model_call(0, "generate", 0) is None:
+                    await asyncio.sleep(0.001)
+                again = asyncio.create_task(ask(gateway, 0))
+                await asyncio.wait([asking, again], timeout=0.05)
+                assert not asking.done() and not again.done() and not flushed.is_set()
+                may_flush.set()
+                assert (await asking).text == (await again).text == "about p0"
+                assert flushed.is_set()
 
     run(work())
 
