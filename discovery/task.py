@@ -260,7 +260,9 @@ def _load_folder(folder: Path) -> Task:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except TaskError as error:
+        raise TaskError(f"{path}: {error.message}", hint=error.hint) from error
+    except (Exception, SystemExit) as error:
         raise TaskError(f"{path} raised {type(error).__name__}: {error}") from error
     task = getattr(module, "task", None)
     if not isinstance(task, Task):

@@ -20,7 +20,7 @@ NumpyArray: TypeAlias = "np.ndarray[Any, Any]"
 
 _MAX_DEPTH = 40
 _MAX_ITEMS = 2_000_000
-_INTEGERS = range(-(2**63), 2**64)
+_INTEGERS = range(-(2**63), 2**63)
 _WIDER = {"b": "|b1", "u1": "|u1", "i": "<i8", "u": "<i8", "f2": "<f4", "f4": "<f4", "f8": "<f8"}
 
 
@@ -56,8 +56,10 @@ class _Encoder:
         if self._numpy is not None and isinstance(value, self._numpy.generic):
             value = value.item()
         kind = type(value)
-        if value is None or kind is bool or kind is str:
+        if value is None or kind is bool:
             return value
+        if kind is str:
+            return self._text(value, where)
         if kind is int:
             if value not in _INTEGERS:
                 raise NotPlain(f"{where} is a whole number beyond 64 bits")
@@ -80,10 +82,18 @@ class _Encoder:
         raise NotPlain(f"{where} is of type {kind.__name__}; give numbers, strings, lists, dicts or numpy arrays")
 
     @staticmethod
-    def _key(key: Any, where: str) -> str:
+    def _text(value: str, where: str) -> str:
+        if not value.isascii():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise NotPlain(f"{where} is no text that UTF-8 holds: it has half of a surrogate pair") from None
+        return value
+
+    def _key(self, key: Any, where: str) -> str:
         if type(key) is not str:
             raise NotPlain(f"{where} has the key {key!r}; the keys of a dict must be strings")
-        return key
+        return self._text(key, f"a key of {where}")
 
     def _array(self, value: NumpyArray, where: str) -> str:
         assert self._numpy is not None

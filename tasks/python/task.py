@@ -10,11 +10,13 @@ import hashlib
 import json
 import math
 import random
+import re
 import sys
 import traceback
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -170,6 +172,8 @@ class PythonTask(Task):
         try:
             cases = list(maker(rng))
             for case in cases:
+                if not isinstance(case, Case) or not isinstance(case.inputs, Mapping) or not _text(case.name):
+                    raise TypeError(f"expected Case(name, {{argument: value}}), got {case!r:.80}")
                 encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
         except Exception as error:
             raise TaskError(f"task {self.name!r}: {maker.__name__}() failed: {_told(error)}") from error
@@ -203,14 +207,12 @@ class PythonTask(Task):
         if value is None:
             raise Invalid(f"{self.entry} returned nothing (None)")
         try:
-            score = float(self.score(case, value))
+            given = self.score(case, value)
         except Invalid:
             raise
         except Exception as error:
             raise Invalid(f"score() could not judge this answer, it raised {_told(error)}") from error
-        if not math.isfinite(score):
-            raise Invalid(f"score() gave {score}, no finite number, for this answer")
-        return Outcome(case.name, "scored", max(score, self.worst), answer=_short(value))
+        return Outcome(case.name, "scored", max(_finite(given), self.worst), answer=_short(value))
 
     def confirm(self, program: Program, ctx: Context) -> Evidence:
         """Compare with the best seed program on fresh cases; see `confirmation.confirm`."""
@@ -231,18 +233,56 @@ class PythonTask(Task):
         return verify(self, files, provenance, ctx)
 
 
+def _finite(score: Any) -> float:
+    """What `score()` gave, as a float. Raises `Invalid`: an answer may be what led it astray, so no run ends here."""
+    try:
+        number = math.nan if isinstance(score, str | bytes) else float(score)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        told = "" if score is None else f" {score!r:.80}"
+        raise Invalid(f"score() must give a finite number; for this answer it gave {type(score).__name__}{told}")
+    return number
+
+
+def _name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", value) is not None
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(map(_text, value))
+
+
+#: Attribute of a task to a test of its value, what is expected, and an example.
+_EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
+    "name": (_name, "letters, digits, - and _, a letter first", '"bin-packing"'),
+    "statement": (_text, "a text", '"Pack the items ..."'),
+    "entry": (lambda v: _text(v) and v.isidentifier() and not iskeyword(v), "the name of a function", '"pack"'),
+    "score_name": (_text, "a text", '"mean fill"'),
+    "worst": (_real, "a finite number", "0.0"),
+    "rounds": (lambda v: type(v) is int and 7 <= v <= 16, "a whole number from 7 to 16", "12"),
+    "alpha": (lambda v: _real(v) and 0 < v < 1, "a number between 0 and 1", "0.01"),
+    "preload": (_names, "a tuple of names of packages", '("numpy",)'),
+    "limits": (lambda v: isinstance(v, Limits), "discovery.sandbox.Limits", "Limits(cpu_seconds=5.0)"),
+}
+
+
 def _require(kind: type[PythonTask]) -> None:
-    for name, example in (
-        ("name", '"bin-packing"'),
-        ("statement", '"Pack the items ..."'),
-        ("entry", '"pack"'),
-        ("score_name", '"mean fill"'),
-        ("worst", "0.0"),
-    ):
+    for name, (holds, expected, example) in _EXPECTED.items():
+        hint = f"for example: {name} = {example}"
         if not hasattr(kind, name):
-            raise TaskError(f"{kind.__name__} lacks `{name}`", hint=f"for example: {name} = {example}")
-    if not 7 <= kind.rounds <= 16:
-        raise TaskError(f"{kind.__name__}.rounds must be 7 to 16; got {kind.rounds}")
+            raise TaskError(f"{kind.__name__} lacks `{name}`", hint=hint)
+        value = getattr(kind, name)
+        if not holds(value):
+            raise TaskError(f"{kind.__name__}.{name} must be {expected}; got {value!r:.80}", hint=hint)
 
 
 def _folder_of(kind: type[PythonTask]) -> Path:
@@ -273,7 +313,9 @@ def _explained(answer: Answer, source: str) -> str:
 
 
 def _told(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
+    """What `error` says, and the last line of the task's own that led to it."""
+    here = Path(__file__).parent
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).parent != here]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
 

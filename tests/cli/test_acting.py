@@ -202,7 +202,7 @@ def test_closed_streams(home: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("code", ["raise ValueError('no data')", "task = 3", "import nothing_of_that_name"])
+@pytest.mark.parametrize("code", ["raise ValueError('no data')", "task = 3", "import nothing_of_that_name", "exit()"])
 def test_a_broken_task_folder(tmp_path: Path, code: str, here: Callable[..., Result]) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "task.py").write_text(code)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from discovery.errors import TaskError
@@ -148,8 +152,44 @@ def test_a_scorer_that_stumbles_over_an_answer_says_where(
     assert (
         verdict.status == "invalid" and "score()" in verdict.message and "test_evaluation.py, line" in verdict.message
     )
-    monkeypatch.setattr(type(task), "score", lambda self, case, answer: float("nan"))
-    assert judge(task, context, problem.BEST).status == "invalid"
+
+
+@pytest.mark.parametrize("score", [None, "3", b"3", 1j, [1.0], math.nan, -math.inf, 10**400])
+def test_a_score_that_is_no_finite_number_is_none(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch, score: object
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: score)
+    verdict = judge(task, context, problem.BEST)
+    assert verdict.status == "invalid" and verdict.score is None
+    assert f"score() must give a finite number; for this answer it gave {type(score).__name__}" in verdict.message
+
+
+@pytest.mark.parametrize("score", [np.float32(0.5), np.array(0.5), Fraction(1, 2), Decimal("0.5")])
+def test_any_real_number_is_a_score(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch, score: object
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: score)
+    assert judge(task, context, problem.BEST).score == 0.5
+
+
+def test_whole_numbers_up_to_64_bits_travel(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    for number, fits in ((2**63 - 1, True), (-(2**63), True), (2**63, False), (-(2**63) - 1, False)):
+        monkeypatch.setattr(type(task), "cases", lambda self, rng, n=number: [problem.Case("a", {"numbers": [n]})])
+        monkeypatch.setattr(type(task), "score", lambda self, case, answer, n=number: float(answer == n))
+        task._generated = None
+        if fits:
+            assert judge(task, context, problem.BEST).score == 1.0
+        else:
+            with pytest.raises(TaskError, match="64 bits"):
+                judge(task, context, problem.BEST)
+    monkeypatch.undo()
+    task._generated = None
+    assert judge(task, context, "def solve(numbers):\n    return 2 ** 63\n").status == "invalid"
 
 
 def test_a_score_below_the_worst_is_raised_to_it(
@@ -161,15 +201,29 @@ def test_a_score_below_the_worst_is_raised_to_it(
 
 
 @pytest.mark.parametrize(
-    "cases", ["1 / 0", "[]", "[Case('a', {'x': 1}), Case('a', {'x': 2})]", "[Case('a', {'x': {1}})]"]
+    "cases",
+    [
+        "1 / 0",
+        "None",
+        "[]",
+        "[1]",
+        "[Case(3, {'x': 1})]",
+        "[Case('a', [1])]",
+        "[Case('a', {3: 1})]",
+        "[Case('a', {'x': float('inf')})]",
+        "[Case('a', {'x': '\\ud800'})]",
+        "[Case('a', {'x': 1}), Case('a', {'x': 2})]",
+        "[Case('a', {'x': {1}})]",
+    ],
 )
 def test_cases_that_cannot_be_used_stop_the_run(
     problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch, cases: str
 ) -> None:
     task: PythonTask = problem.Largest()
     monkeypatch.setattr(type(task), "cases", lambda self, rng: eval(cases, {"Case": problem.Case}))
-    with pytest.raises(TaskError, match=r"cases\(\)|<lambda>"):
+    with pytest.raises(TaskError, match=r"cases\(\)|<lambda>") as caught:
         judge(task, context, problem.BEST)
+    assert "task.py, line" not in caught.value.message  # the family's own file, not the user's
 
 
 def test_a_task_that_lacks_something_says_what() -> None:
@@ -184,6 +238,43 @@ def test_a_task_that_lacks_something_says_what() -> None:
 
     with pytest.raises(TaskError, match="lacks `name`"):
         Nameless()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("name", 3),
+        ("name", "two words"),
+        ("name", "a/b\x1b[31m"),
+        ("name", ""),
+        ("statement", None),
+        ("entry", "1x"),
+        ("entry", "class"),
+        ("score_name", 1),
+        ("worst", "0"),
+        ("worst", None),
+        ("worst", math.nan),
+        ("worst", -math.inf),
+        ("worst", True),
+        ("rounds", 3),
+        ("rounds", 12.0),
+        ("rounds", "12"),
+        ("alpha", 2),
+        ("alpha", "0.01"),
+        ("preload", "numpy"),
+        ("preload", (1,)),
+        ("limits", {"cpu_seconds": 1}),
+    ],
+)
+def test_a_task_whose_attribute_is_wrong_says_what_is_expected(tmp_path: Path, attribute: str, value: object) -> None:
+    from discovery.task import load_task
+
+    text = Path(__file__).with_name("problem.py").read_text()
+    text += f"\nfrom math import inf, nan\nLargest.{attribute} = {value!r}\ntask = Largest()\n"
+    (tmp_path / "task.py").write_text(text)
+    with pytest.raises(TaskError, match=rf"task.py: Largest.{attribute} must be") as caught:
+        load_task(str(tmp_path))
+    assert caught.value.hint.startswith(f"for example: {attribute} = ")
 
 
 def test_the_version_follows_the_files_beside_the_task(tmp_path: Path) -> None:

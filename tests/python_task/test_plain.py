@@ -15,7 +15,7 @@ from discovery.tasks.python.plain import NotPlain, decode, encode
 scalars = (
     st.none()
     | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
+    | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
 )
@@ -57,7 +57,10 @@ def test_numpy_scalars_and_tuples_become_plain() -> None:
         ([1, [math.inf]], r"answer\[1\]\[0\] is inf"),
         ({"a": np.float64("nan")}, r"answer\['a'\] is nan"),
         (np.array([1.0, np.nan]), "nan"),
-        (2**64, "64 bits"),
+        (2**63, "64 bits"),
+        (["\ud800"], r"answer\[0\] is no text"),
+        ({"\udfff": 1}, "a key of answer is no text"),
+        (-(2**63) - 1, "64 bits"),
         ({1: 2}, "strings"),
         ({1, 2}, "type set"),
         (1j, "type complex"),
