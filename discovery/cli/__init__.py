@@ -25,6 +25,7 @@ from discovery.cli.list import command as list_command
 from discovery.cli.resume import command as resume_command
 from discovery.cli.run import command as run_command
 from discovery.cli.show import command as show_command
+from discovery.cli.steer import app as steer_app
 from discovery.cli.task import app as task_app
 from discovery.cli.verify import command as verify_command
 from discovery.errors import DiscoveryError
@@ -74,6 +75,7 @@ app.command("check")(check_command)
 app.command("confirm")(confirm_command)
 app.command("export")(export_command)
 app.command("verify")(verify_command)
+app.add_typer(steer_app, name="steer")
 app.add_typer(task_app, name="task")
 app.command("doctor")(doctor_command)
 

@@ -1,0 +1,96 @@
+"""`discovery steer`: take part in a run by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discovery.cli._options import JsonOption, OutOption
+
+__all__ = ["app"]
+
+_HELP = """Take part in RUN by hand: answer its prompts in a model's place (`--model queue`).
+
+discovery steer @last inbox
+
+discovery steer @last answer 12-generate-0 --file reply.md
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+
+@app.callback()
+def _run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or @last.")],
+    out: OutOption = None,
+) -> None:
+    from discovery.store import find_run
+
+    context.obj = find_run(run, out)
+
+
+@app.command("inbox")
+def inbox(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="A prompt, to show it whole.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the prompts that wait for an answer, or show one whole.
+
+    discovery steer @last inbox
+
+    discovery steer @last inbox 12-generate-0
+    """
+    from discovery.errors import NotFound
+    from discovery.llm import waiting
+
+    folder: Path = context.obj
+    prompts = [item for item in waiting(folder) if name in (None, item.id)]
+    if name is not None and not prompts:
+        raise NotFound(f"no prompt {name!r} waits in {folder / 'inbox'}", hint="`inbox` without ID lists what waits")
+    if as_json:
+        entries = [{"id": item.id, "answered": item.answered, "page": item.page} for item in prompts]
+        print(json.dumps({"schema": "discovery.steer/1", "run": str(folder), "waiting": entries}))
+    elif name is not None:
+        print(prompts[0].page)
+    elif prompts:
+        for item in prompts:
+            print(item.id + ("   answered, not taken yet" if item.answered else ""))
+        print(f"`discovery steer {folder} inbox ID` shows one, `answer ID --file FILE` replies", file=sys.stderr)
+    else:
+        print(f"nothing waits in {folder / 'inbox'}", file=sys.stderr)
+
+
+@app.command("answer")
+def answer(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", help="The prompt that is answered.")],
+    file: Annotated[str, typer.Option("--file", metavar="FILE", help="Holds the reply; - is standard input.")] = "-",
+) -> None:
+    """Answer a prompt. The run takes the reply at once, or when it is resumed.
+
+    discovery steer @last answer 12-generate-0 --file reply.md
+
+    my-agent < prompt.md | discovery steer @last answer 12-generate-0
+    """
+    from discovery.errors import ConfigError, NotFound
+    from discovery.llm import answer as reply
+    from discovery.store import lease_holder
+
+    folder: Path = context.obj
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"no file {file}") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not text in UTF-8: {error}") from error
+    reply(folder, name, text)
+    later = "" if lease_holder(folder) is not None else f"; nobody runs it now, `discovery resume {folder}` takes it"
+    print(f"answered {name}{later}", file=sys.stderr)
