@@ -222,7 +222,7 @@ class RunConfig(BaseModel):
     workers: int = Field(default=2, ge=1, le=1024)
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
-    sandbox: Literal["auto", "bubblewrap", "docker", "unsafe"] = "auto"
+    sandbox: Literal["auto", "bubblewrap", "docker", "inner", "unsafe"] = "auto"
     feedback: Level = "cases"
     search: SearchConfig = Field(default_factory=SearchConfig)
     llm: LLMConfig = LLMConfig()

@@ -1,8 +1,9 @@
-"""What the interpreter in a container starts with (`python -c`): modules from memory, then the warm process.
+"""What an interpreter without files of ours starts with (`python -c`): modules from memory, then the warm process.
 
-The first frame on standard input carries the sources of every module, by path. They are imported from memory, so that
-no file of ours exists where a candidate could change it for the next one. It runs before anything of ours is
-importable, hence the frame's format once more (`line.INWARD`).
+The sources of every module, by path, come as the first frame on standard input, or in the file whose descriptor is the
+argument; the line to the owner is then a socket. They are imported from memory, so that no file of ours exists where a
+candidate could change it for the next one. It runs before anything of ours is importable, hence the frame's format once
+more (`line.INWARD`).
 """
 
 from __future__ import annotations
@@ -72,10 +73,17 @@ def _read(size: int) -> bytes:
 
 
 def _main() -> None:
-    size, _ = _HEAD.unpack(_read(_HEAD.size))
-    sys.meta_path.insert(0, _Sources(json.loads(_read(size))))
+    handed_over = len(sys.argv) > 1
+    if handed_over:
+        with os.fdopen(int(sys.argv[1]), "rb") as file:
+            sources = file.read()
+    else:
+        size, _ = _HEAD.unpack(_read(_HEAD.size))
+        sources = _read(size)
+    sys.meta_path.insert(0, _Sources(json.loads(sources)))
     line = importlib.import_module("sandbox_runtime.line")
-    importlib.import_module("sandbox_runtime.zygote").main(line.StreamLine())
+    zygote = importlib.import_module("sandbox_runtime.zygote")
+    zygote.main(line.SocketLine() if handed_over else line.StreamLine())
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class Bubblewrap(Sandbox):
             return Warm(
                 harness,
                 command.FOLDERS,
+                {"filter": "", "files": None},  # bubblewrap has loaded the filter
                 lambda control, log: command.launch_zygote(control, log, limits, files, view),
             )
 

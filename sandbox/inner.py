@@ -7,17 +7,22 @@ library only; the Landlock calls go through ctypes because no released package o
 from __future__ import annotations
 
 import ctypes
+import errno
 import math
 import os
 import resource
 import signal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._base import Limits
 
 __all__ = [
+    "ABI_SCOPE",
+    "Files",
+    "adopt_orphans",
     "confinement",
     "die_with_parent",
+    "drop_capabilities",
     "filter_system_calls",
     "forbid_new_privileges",
     "landlock_abi",
@@ -37,11 +42,22 @@ _INSTRUCTION = 8
 #: What `confinement` reports of `/proc/self/status`.
 _ACCOUNT = ("Uid", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
 
+_PR_SET_CHILD_SUBREAPER = 36
+_SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+
 _SYS_LANDLOCK_CREATE_RULESET = 444
+_SYS_LANDLOCK_ADD_RULE = 445
 _SYS_LANDLOCK_RESTRICT_SELF = 446
 _CREATE_RULESET_VERSION = 1
+_RULE_PATH_BENEATH = 1
 _ABI_TCP = 4
-_ABI_SCOPE = 6
+#: First interface that scopes signals and abstract sockets.
+ABI_SCOPE = 6
+#: File rights: all that interface 6 knows, of them those of single files, and what reading and writing take.
+_FS_ALL = 0xFFFF
+_FS_OF_FILES = 0xC007
+_FS_READ = 0x000D
+_FS_WRITE = _FS_ALL & ~0x8840  # no devices
 _BIND_AND_CONNECT_TCP = 3
 _SCOPE_ABSTRACT_UNIX_SOCKET_AND_SIGNAL = 3
 
@@ -56,6 +72,21 @@ class _RulesetAttributes(ctypes.Structure):
         ("handled_access_net", ctypes.c_uint64),
         ("scoped", ctypes.c_uint64),
     )
+
+
+class _PathRule(ctypes.Structure):
+    """`struct landlock_path_beneath_attr`."""
+
+    _pack_ = 1
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
+
+
+class Files(NamedTuple):
+    """Which files a Landlock domain may use: `read` (also executed and listed) and `write` (also read), with all
+    beneath. Paths that do not exist are left out."""
+
+    read: tuple[str, ...]
+    write: tuple[str, ...]
 
 
 class _Filter(ctypes.Structure):
@@ -110,27 +141,62 @@ def landlock_abi() -> int:
     return max(version, 0)
 
 
-def restrict_self() -> None:
-    """Enter a Landlock domain that signals and abstract sockets do not leave, without TCP, as far as the kernel can.
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, as root may hold; `forbid_new_privileges` keeps them from coming back."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    number = _SYS_CAPSET.get(os.uname().machine)
+    if number is not None and _libc.syscall(number, header, nothing) != 0:
+        raise OSError(ctypes.get_errno(), "capset failed")
+
+
+def restrict_self(files: Files | None = None) -> None:
+    """Enter a Landlock domain that signals and abstract sockets do not leave, without TCP, as far as the kernel can;
+    with `files`, also one that uses no others.
 
     Needs `forbid_new_privileges` before. Does nothing on a kernel without these rules; `landlock_abi` tells.
 
     Raises:
-        OSError: the kernel has Landlock but refused.
+        OSError: the kernel has Landlock but refused, or has too little of it for `files`.
     """
     abi = landlock_abi()
+    if files is not None and abi < ABI_SCOPE:
+        raise OSError(errno.ENOSYS, f"Landlock ABI {ABI_SCOPE} is needed; this kernel has {abi}")
     if abi < _ABI_TCP:
         return
-    attributes = _RulesetAttributes(0, _BIND_AND_CONNECT_TCP, _SCOPE_ABSTRACT_UNIX_SOCKET_AND_SIGNAL)
-    size = ctypes.sizeof(attributes) if abi >= _ABI_SCOPE else _RulesetAttributes.scoped.offset
+    handled = 0 if files is None else _FS_ALL
+    attributes = _RulesetAttributes(handled, _BIND_AND_CONNECT_TCP, _SCOPE_ABSTRACT_UNIX_SOCKET_AND_SIGNAL)
+    size = ctypes.sizeof(attributes) if abi >= ABI_SCOPE else _RulesetAttributes.scoped.offset
     ruleset = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset failed")
     try:
+        for paths, rights in ((files.read, _FS_READ), (files.write, _FS_WRITE)) if files is not None else ():
+            for path in paths:
+                _allow(ruleset, path, rights)
         if _libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) != 0:
             raise OSError(ctypes.get_errno(), "landlock_restrict_self failed")
     finally:
         os.close(ruleset)
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        of_kind = rights if os.path.isdir(f"/proc/self/fd/{opened}") else rights & _FS_OF_FILES
+        rule = _PathRule(of_kind, opened)
+        if _libc.syscall(_SYS_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0) != 0:
+            raise OSError(ctypes.get_errno(), f"landlock_add_rule failed for {path}")
+    finally:
+        os.close(opened)
 
 
 def limit_resources(limits: Limits, *, mapped_bytes: int, processes: int | None) -> None:

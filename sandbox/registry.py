@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ._base import Sandbox, SandboxError
+from .alone import Inner
 from .bubblewrap import Bubblewrap
 from .docker import Docker
 from .unsafe import Unsafe
 
 __all__ = ["open_sandbox", "sandbox_names"]
 
-_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap, Docker, Unsafe)}
+_BACKENDS: dict[str, type[Sandbox]] = {backend.name: backend for backend in (Bubblewrap, Docker, Inner, Unsafe)}
 
 #: What `auto` looks at, in this order.
 _AUTOMATIC = ("bubblewrap", "docker")

@@ -33,6 +33,12 @@ _DENIED = (
     "setpriority sched_setscheduler sched_setparam sched_setattr ioprio_set migrate_pages move_pages",
 )
 
+#: Without a view of files of its own, further: what changes metadata, or watches, unseen by Landlock.
+_DENIED_ALONE = (
+    "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat",
+    "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr setxattrat removexattrat",
+    "inotify_init inotify_init1 inotify_add_watch capset",
+)
 #: CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NAMESPACE_FLAGS = (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 #: What the kernel reads of an int argument; an equality on the whole register would miss one with high bits set.
@@ -44,8 +50,11 @@ _UNKNOWN = range(463, 600)
 
 
 @functools.cache
-def compiled_filter() -> bytes:
+def compiled_filter(*, alone: bool = False) -> bytes:
     """The filter as BPF for this machine's architecture.
+
+    Args:
+        alone: For a candidate without namespaces around it: no sockets but pairs, no change of files' metadata.
 
     Raises:
         SandboxError: libseccomp or its binding is missing.
@@ -59,14 +68,14 @@ def compiled_filter() -> bytes:
         ) from error
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     refuse = pyseccomp.ERRNO(errno.EPERM)
-    for name in " ".join(_DENIED).split():
+    for name in " ".join((*_DENIED, *(_DENIED_ALONE if alone else ()))).split():
         _add(pyseccomp, rules, refuse, name)
     for flag in _NAMESPACE_FLAGS:
         _add(pyseccomp, rules, refuse, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, flag, flag))
     _add(pyseccomp, rules, pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags are out of a filter's sight
     for name in ("socket", "socketpair"):
-        foreign = pyseccomp.Arg(0, pyseccomp.NE, int(socket.AF_UNIX))
-        _add(pyseccomp, rules, pyseccomp.ERRNO(errno.EAFNOSUPPORT), name, foreign)
+        foreign = [pyseccomp.Arg(0, pyseccomp.NE, int(socket.AF_UNIX))] if name == "socketpair" or not alone else []
+        _add(pyseccomp, rules, pyseccomp.ERRNO(errno.EAFNOSUPPORT), name, *foreign)
     for command in (_TIOCSTI, _TIOCLINUX):
         _add(pyseccomp, rules, refuse, "ioctl", pyseccomp.Arg(1, pyseccomp.MASKED_EQ, _LOW_HALF, command))
     for name in ("prlimit64", "sched_setaffinity"):  # of others: the warm process has the same user

@@ -19,7 +19,7 @@ from .limits import to_plain
 from .line import MESSAGE_BYTES
 from .pipes import PipeExchange, readable
 
-__all__ = ["Warm", "not_loaded", "time_out", "verdict"]
+__all__ = ["Warm", "not_loaded", "require_account", "time_out", "verdict"]
 
 _START_SECONDS = 120.0
 #: From "stop" to the whole tree dead; beyond it the sandbox itself is killed.
@@ -34,6 +34,7 @@ class Warm:
     Args:
         harness: What the zygote imports.
         folders: Writable folders inside and the modes they are reset to.
+        confinement: What of the inner layer the zygote has to bring: `filter` and `files` of its boot message.
         start: Starts the monitor of a sandbox whose pid 1 is a zygote reading the given control socket; boot messages
             go to the given descriptor.
 
@@ -45,6 +46,7 @@ class Warm:
         self,
         harness: Harness,
         folders: Mapping[str, int],
+        confinement: Mapping[str, Any],
         start: Callable[[socket.socket, int], subprocess.Popen[bytes]],
     ) -> None:
         self.usable = False
@@ -56,14 +58,14 @@ class Warm:
         try:
             with theirs:
                 self._monitor = start(theirs, self._log)
-            self._boot(harness, folders)
+            self._boot(harness, folders, confinement)
         except BaseException:
             self.kill()
             raise
         self.usable = True
 
-    def _boot(self, harness: Harness, folders: Mapping[str, int]) -> None:
-        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), "filter": ""}
+    def _boot(self, harness: Harness, folders: Mapping[str, int], confinement: Mapping[str, Any]) -> None:
+        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), **confinement}
         with contextlib.suppress(OSError):  # its end shows below, with the reason
             self._control.send(json.dumps(boot).encode())
         if not readable([self._control.fileno()], _START_SECONDS):
@@ -79,7 +81,7 @@ class Warm:
                 f"the sandbox did not start: {self._boot_log()}", hint="`discovery doctor` tells what is missing"
             )
         self._zygote = os.pidfd_open(zygote)
-        _require_confined(zygote)
+        self._require_confined(zygote, message["confined"])
 
     def _receive(self) -> tuple[dict[str, Any], int | None]:
         """A message of the zygote ({} at its end) and its process id here, which the kernel attests."""
@@ -136,8 +138,7 @@ class Warm:
         self.usable = False
         self._control.close()
         if self._zygote is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._zygote, signal.SIGKILL)
+            self._end(self._zygote)
             dead = readable([self._zygote], _KILL_SECONDS)  # when the whole namespace has ended, not before
             os.close(self._zygote)
             self._zygote = None
@@ -152,6 +153,15 @@ class Warm:
         if self._log >= 0:
             os.close(self._log)
             self._log = -1
+
+    def _end(self, zygote: int) -> None:
+        """Kill the zygote, and with it all its descendants."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(zygote, signal.SIGKILL)
+
+    def _require_confined(self, zygote: int, account: Mapping[str, str]) -> None:
+        """Check that the zygote is what was asked for; SandboxError otherwise."""
+        _require_namespaces(zygote)
 
 
 def not_loaded(message: Mapping[str, Any]) -> SandboxError:
@@ -183,13 +193,34 @@ def verdict(done: dict[str, Any] | None, cpu: float, limits: Limits) -> tuple[An
         return "memory", f"more than {limits.scratch_bytes >> 20} MiB of scratch"
     if exceeded == "files":
         return "memory", "too many files"
+    if exceeded == "processes":
+        return "crash", f"more than {limits.processes} processes"
     if died_of is not None:
         return "crash", f"the process died of {signal.strsignal(died_of) or 'signal'} ({died_of})"
     return "invalid", f"the process ended (exit code {os.waitstatus_to_exitcode(status)}) without an answer"
 
 
-def _require_confined(zygote: int) -> None:
-    """Check by the kernel's own account that the zygote is what was asked for; SandboxError otherwise."""
+def require_account(account: Mapping[str, str], *, unprivileged_user: bool = True) -> None:
+    """Check the kernel's account of a confined child, as the zygote's rehearsal read it before any candidate came.
+
+    Raises:
+        SandboxError: it holds a capability, or may gain one, or is not filtered; or is root and must not be.
+    """
+    held = [value for name, value in account.items() if name in ("CapPrm", "CapEff", "CapAmb")]
+    sound = (
+        not (unprivileged_user and "0" in account["Uid"].split())
+        and all(int(value, 16) == 0 for value in held)
+        and account.get("NoNewPrivs", "1") == "1"
+        and account.get("Seccomp", "2") == "2"
+    )
+    if not sound:
+        raise SandboxError(
+            f"the sandbox started without its protections: {dict(account)}", hint="`discovery doctor` tells more"
+        )
+
+
+def _require_namespaces(zygote: int) -> None:
+    """Check by the kernel's own account that the zygote runs in namespaces, as nobody, filtered; SandboxError else."""
     with open(f"/proc/{zygote}/status") as file:
         status = {name: value.split() for name, _, value in (line.partition(":") for line in file)}
     held = {name: value for name, value in status.items() if name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +18,9 @@ __all__ = [
     "MAX_FILES",
     "Watch",
     "anonymous_bytes",
+    "descendants",
     "empty_folder",
+    "file_count",
     "kill_everything",
     "mapped_bytes",
     "memory_kills",
@@ -42,19 +43,22 @@ class Watch:
         self._limits = limits
         self._folders = folders
         self._base = base
+        self._alone = os.getpid() == 1
 
     def exceeded(self) -> str | None:
-        """Which of `"memory"`, `"cpu"`, `"scratch"` or `"files"` is beyond its limit now, if any."""
-        others = [pid for pid in os.listdir("/proc") if pid.isdigit() and pid != "1"]
+        """Which of `"memory"`, `"cpu"`, `"scratch"`, `"files"` or `"processes"` is beyond its limit now, if any."""
+        others = _others() if self._alone else descendants()
         if self._memory(others) > self._limits.memory_bytes:
             return "memory"
         if sum(map(_cpu_seconds, others)) > self._limits.cpu_seconds:
             return "cpu"
-        usage = [os.statvfs(folder) for folder in self._folders]
-        if any((part.f_blocks - part.f_bfree) * part.f_frsize > self._limits.scratch_bytes for part in usage):
+        usage = [_mounted(folder) if self._alone else _walked(folder) for folder in self._folders]
+        if any(size > self._limits.scratch_bytes for size, _ in usage):
             return "scratch"
-        if sum(part.f_files - part.f_ffree for part in usage) > MAX_FILES:
+        if sum(count for _, count in usage) > MAX_FILES:
             return "files"
+        if not self._alone and sum(map(_threads, others)) > self._limits.processes:
+            return "processes"
         return None
 
     def _memory(self, others: list[str]) -> int:
@@ -64,6 +68,65 @@ class Watch:
         if quick <= self._limits.memory_bytes:
             return quick
         return sum(_proportional(pid) for pid in [*others, "self"]) - self._base
+
+
+def _others() -> list[str]:
+    """Every process of this namespace but the first, which is this one."""
+    return [pid for pid in os.listdir("/proc") if pid.isdigit() and pid != "1"]
+
+
+def descendants() -> list[str]:
+    """Every process below this one, which must adopt orphans."""
+    parents: dict[str, list[str]] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        fields = _stat(pid)
+        if fields:
+            parents.setdefault(fields[1].decode(), []).append(pid)
+    found: list[str] = []
+    level = [str(os.getpid())]
+    while level:
+        level = [child for pid in level for child in parents.get(pid, ())]
+        found += level
+    return found
+
+
+def file_count(folder: str) -> int:
+    """Files and folders in a writable place."""
+    return (_mounted if os.getpid() == 1 else _walked)(folder)[1]
+
+
+def _mounted(folder: str) -> tuple[int, int]:
+    """Bytes and files of a mount of its own."""
+    usage = os.statvfs(folder)
+    return (usage.f_blocks - usage.f_bfree) * usage.f_frsize, usage.f_files - usage.f_ffree
+
+
+def _walked(folder: str) -> tuple[int, int]:
+    """Bytes and files of a folder on a mount that others use, too; more files than there may be are not counted."""
+    size, count = 0, 1
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        rest: list[list[str]] = [["."]]
+        while rest and count <= MAX_FILES:
+            if not rest[-1]:
+                rest.pop()
+                here = _instead(here, "..") if len(rest) > 1 else here
+                continue
+            try:
+                here = _instead(here, rest[-1].pop())
+            except OSError:  # gone by now, or closed to us
+                continue
+            rest.append([])
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    count += 1
+                    with contextlib.suppress(OSError):
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            rest[-1].append(entry.name)
+    finally:
+        os.close(here)
+    return size, count
 
 
 def _fields(path: str, names: tuple[bytes, ...]) -> int:
@@ -89,12 +152,20 @@ def _proportional(pid: str) -> int:
 
 
 def _cpu_seconds(pid: str) -> float:
+    return sum(map(int, _stat(pid)[11:15])) / _TICK  # utime, stime, and those of reaped children
+
+
+def _threads(pid: str) -> int:
+    return sum(map(int, _stat(pid)[17:18]))
+
+
+def _stat(pid: str) -> list[bytes]:
+    """Fields of a process from its state on; none when it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return sum(map(int, fields[11:15])) / _TICK  # utime, stime, and those of reaped children
+        return []
 
 
 def anonymous_bytes() -> int:
@@ -131,8 +202,9 @@ def memory_kills() -> int:
 def kill_everything() -> Iterator[tuple[int, int, float]]:
     """SIGKILL every other process of the namespace, wait until none is left, and yield (pid, status, CPU seconds).
 
-    The caller is pid 1 there, so it inherits every orphan; the kernel signals all of them in one step, and a fork under
-    way at that moment is aborted.
+    The caller is pid 1 there, or has entered a Landlock domain that signals do not leave and adopts orphans: either way
+    all that it reaches are its own descendants. The kernel signals all of them in one step, and a fork under way at
+    that moment is aborted.
     """
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
@@ -147,25 +219,49 @@ def kill_everything() -> Iterator[tuple[int, int, float]]:
 def empty_folder(path: str, mode: int) -> None:
     """Remove all that a call left in `path` and on the folder itself: mode, times, attributes.
 
+    Nothing may run any more that could write there. It descends folder by folder, each opened from the one above, so
+    that neither depth nor length of a path matters.
+
     Raises:
-        OSError, RecursionError: something resists; the mount has to go.
+        OSError: something resists; the mount has to go.
     """
     os.chmod(path, mode)
-    for name in os.listdir(path):
-        entry = os.path.join(path, name)
-        if os.path.isdir(entry) and not os.path.islink(entry):
-            _make_removable(entry)
-            shutil.rmtree(entry)
-        else:
-            os.unlink(entry)
+    here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        way: list[tuple[str, list[str]]] = []  # the folders entered, each with its siblings still to do
+        folders = _remove_files(here)
+        while folders or way:
+            if folders:
+                name = folders.pop()
+                os.chmod(name, 0o700, dir_fd=here)
+                here = _instead(here, name)
+                way.append((name, folders))
+                folders = _remove_files(here)
+            else:
+                name, folders = way.pop()
+                here = _instead(here, "..")
+                os.rmdir(name, dir_fd=here)
+    finally:
+        os.close(here)
     for attribute in os.listxattr(path):
         os.removexattr(path, attribute)
     os.utime(path, (0, 0))
 
 
-def _make_removable(path: str) -> None:
-    os.chmod(path, 0o700)
-    with os.scandir(path) as entries:
-        for entry in entries:
+def _remove_files(folder: int) -> list[str]:
+    """Unlink all but the folders in an open folder; the names of those."""
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
             if entry.is_dir(follow_symlinks=False):
-                _make_removable(entry.path)
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return folders
+
+
+def _instead(folder: int, name: str) -> int:
+    """An open folder, named from another one, which is closed."""
+    opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    os.close(folder)
+    return opened

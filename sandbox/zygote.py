@@ -3,7 +3,8 @@
 As pid 1 it takes no signal from inside (not even SIGKILL), inherits every orphan, and takes the whole namespace with it
 when it ends. End of file on its line means that the owner of the slot is gone. Messages are JSON objects::
 
-    owner -> zygote   {"entry", "preload", "folders", "filter"}      once; `filter` in hex, or "" where one is in force
+    owner -> zygote   {"entry", "preload", "folders", "filter", "files"}    once; `filter` in hex, or "" where one is in
+                      force; `files` where Landlock is all there is: {"read", "write"}, else null
     zygote -> owner   {"ready": true, "confined": {...}, "resident": bytes} | {"failed": text}    once
     owner -> zygote   {"call": n, "limits"} with four descriptors (`Channels`)
     owner -> zygote   {"stop": n}                                    at any time; the call ends now
@@ -41,7 +42,6 @@ _SAMPLE_SHARE = 5
 
 def main(line: Line | None = None) -> NoReturn:
     """Boot, then serve calls until the owner is gone."""
-    inner.die_with_parent()
     inner.set_dumpable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     line = line or SocketLine()
@@ -49,12 +49,17 @@ def main(line: Line | None = None) -> NoReturn:
     if received is None:
         os._exit(0)
     boot, filter_code = received[0], bytes.fromhex(received[0]["filter"])
+    files = None if boot["files"] is None else inner.Files(*(tuple(boot["files"][n]) for n in inner.Files._fields))
     os.chdir(os.environ["HOME"])
     try:
+        if files is None:
+            inner.die_with_parent()
+        else:
+            _stand_alone(files)
         call = import_entry(boot["entry"], boot["preload"])
         gc.collect()
         gc.freeze()
-        confined = _rehearse(filter_code)
+        confined = _rehearse(filter_code, files)
     except BaseException as error:
         line.send({"failed": f"{type(error).__name__}: {error}"[:2000]})
         os._exit(1)
@@ -63,9 +68,23 @@ def main(line: Line | None = None) -> NoReturn:
     os.dup2(silence, 2)
     os.close(silence)
     line.send({"ready": True, "confined": confined, "resident": watch.resident_bytes()})
-    server = _Server(line, call, boot["folders"], filter_code)
+    server = _Server(line, call, boot["folders"], filter_code, files)
     while True:
         server.serve()
+
+
+def _stand_alone(files: inner.Files) -> None:
+    """Be what pid 1 is elsewhere: adopt orphans, and reach nobody outside with a signal. The owner's death is seen at
+    the line's end only, and not by a signal: descendants have to be ended first."""
+    inner.forbid_new_privileges()
+    inner.adopt_orphans()
+    inner.drop_capabilities()
+    inner.restrict_self(files._replace(write=(*files.write, "/proc")))  # of which a candidate gets less
+    try:
+        os.kill(os.getppid(), 0)
+    except PermissionError:
+        return
+    raise RuntimeError("signals leave the Landlock domain: a candidate could not be killed without harm to others")
 
 
 def import_entry(entry: str, preload: list[str]) -> Callable[..., Any]:
@@ -92,14 +111,14 @@ def _require_one_thread() -> None:
         raise RuntimeError(f"the warm process must have one thread before it forks; it has {count}")
 
 
-def _rehearse(filter_code: bytes) -> dict[str, str]:
+def _rehearse(filter_code: bytes, files: inner.Files | None) -> dict[str, str]:
     """Enter the inner layer once in a throw-away child, so that a machine where it fails is known before any call, and
     return the kernel's account of how that child was confined."""
     read, write = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         try:
-            _enter(Limits(), watch.mapped_bytes(), filter_code)
+            _enter(Limits(), watch.mapped_bytes(), filter_code, files)
             os.write(write, json.dumps(inner.confinement()).encode())
             os._exit(0)
         except OSError as error:
@@ -118,17 +137,25 @@ def _rehearse(filter_code: bytes) -> dict[str, str]:
 class _Server:
     """What stays the same from call to call."""
 
-    def __init__(self, line: Line, call: Callable[..., Any], folders: dict[str, int], filter_code: bytes) -> None:
+    def __init__(
+        self,
+        line: Line,
+        call: Callable[..., Any],
+        folders: dict[str, int],
+        filter_code: bytes,
+        files: inner.Files | None,
+    ) -> None:
         self._line = line
         self._call = call
         self._folders = folders
         self._filter = filter_code
+        self._files = files
 
     def serve(self) -> None:
         """The next call, if a call is what comes next."""
         received = self._line.receive()
         if received is None:
-            os._exit(0)
+            self._leave()
         message, channels = received
         if channels is None:
             return  # a stop for a call that had ended by itself
@@ -138,7 +165,7 @@ class _Server:
         child = os.fork()
         if child == 0:
             self._line.close_in_child()
-            answer_call(self._call, channels, lambda: _enter(limits, mapped, self._filter))
+            answer_call(self._call, channels, lambda: _enter(limits, mapped, self._filter, self._files))
         for descriptor in channels:
             os.close(descriptor)
         self._line.begin(limits)
@@ -152,7 +179,15 @@ class _Server:
         clean = _clean(self._folders)
         self._line.send({"done": message["call"], "status": status, "cpu": cpu, "exceeded": exceeded, "clean": clean})
         if not clean:
-            os._exit(0)
+            self._leave()
+
+    def _leave(self) -> NoReturn:
+        """The owner is gone, or the writable places cannot be cleaned: end with all descendants."""
+        if self._files is not None:  # elsewhere the kernel ends them and takes the mounts away
+            for _ in watch.kill_everything():
+                pass
+            _clean(self._folders)
+        os._exit(0)
 
     def _supervise(self, number: int, child: int, observed: watch.Watch) -> str | None:
         """Wait until the child ends, the owner stops the call, or a total is exceeded; return which total, if so."""
@@ -166,7 +201,7 @@ class _Server:
                 if self._line.fileno() in ready:
                     received = self._line.receive()
                     if received is None:
-                        os._exit(0)
+                        self._leave()
                     if received[0].get("stop") == number:
                         return None
                 self._line.pump(ready)
@@ -187,23 +222,29 @@ class _Server:
         return {descriptor for descriptor, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
 
 
-def _enter(limits: Limits, mapped: int, filter_code: bytes) -> None:
+def _enter(limits: Limits, mapped: int, filter_code: bytes, files: inner.Files | None) -> None:
     """The inner layer of the candidate's process."""
     inner.forbid_new_privileges()
-    inner.restrict_self()
     inner.set_dumpable(True)  # may see itself; the warm process stays hidden
     inner.offer_for_oom()
-    inner.limit_resources(limits, mapped_bytes=mapped, processes=limits.processes + 1)  # the warm process counts
+    inner.restrict_self(None if files is None else files._replace(read=(*files.read, *_own_proc())))
+    # The warm process counts; without a user namespace of its own, the user's other processes would, too.
+    processes = limits.processes + 1 if files is None else None
+    inner.limit_resources(limits, mapped_bytes=mapped, processes=processes)
     if filter_code:
         inner.filter_system_calls(filter_code)
+
+
+def _own_proc() -> list[str]:
+    """What of `/proc` a candidate may read where it shows all of the machine."""
+    return [f"/proc/{os.getpid()}", *(f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "sys/vm"))]
 
 
 def _clean(folders: dict[str, int]) -> bool:
     """Whether the writable places are as new; if not, this process ends and its mounts with it."""
     try:
         for folder, mode in folders.items():
-            usage = os.statvfs(folder)
-            if usage.f_files - usage.f_ffree > watch.MAX_FILES:
+            if watch.file_count(folder) > watch.MAX_FILES:
                 return False
             watch.empty_folder(folder, mode)
     except (OSError, RecursionError):

@@ -12,7 +12,7 @@ __all__ = ["DisplayOption", "JsonOption", "OutOption", "SandboxOption"]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 OutOption: TypeAlias = Annotated[Path | None, typer.Option("--out", help="Folder that holds the runs (default: runs).")]
 SandboxOption: TypeAlias = Annotated[
-    Literal["auto", "bubblewrap", "docker", "unsafe"] | None,
+    Literal["auto", "bubblewrap", "docker", "inner", "unsafe"] | None,
     typer.Option("--sandbox", help="Isolation backend; `unsafe` isolates nothing and marks its results."),
 ]
 DisplayOption: TypeAlias = Annotated[

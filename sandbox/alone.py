@@ -1,0 +1,180 @@
+"""The inner layer alone, for a pod that is itself the sandbox: Landlock, seccomp, rlimits, no namespaces.
+
+The warm process enters a Landlock domain before it imports anything, and each candidate a narrower one: of the files
+only the interpreter, its packages and one scratch folder, no socket, no signal to anybody outside. The user, the view
+of processes, memory and network are the pod's.
+
+Metadata are out of Landlock's sight: a candidate can see that a file exists, and its size and times. What would change
+them (modes, owners, attributes, times) the filter refuses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import mounts, sources
+from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
+from .capabilities import missing, nothing_bounded
+from .command import ENVIRONMENT
+from .inner import ABI_SCOPE, landlock_abi
+from .limits import require_sane
+from .pipes import PipeExchange, readable
+from .seccomp import compiled_filter
+from .slot import WarmSlot
+from .warm import Warm, require_account
+from .watch import empty_folder
+
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = ["FOLDER_PREFIX", "Inner", "scratch_parent"]
+
+#: Of scratch folders; the owner's process id follows.
+FOLDER_PREFIX = "discovery-inner-"
+_DEVICES = ("/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
+_END_SECONDS = 1.0
+
+
+def scratch_parent() -> str:
+    """Where scratch folders are: in memory if possible, since a candidate's files can be slow to remove from a disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else tempfile.gettempdir()
+
+
+class Inner(Sandbox):
+    """Landlock, seccomp and rlimits without namespaces: by name only, where the machine around it is the sandbox."""
+
+    name = "inner"
+
+    def capabilities(self) -> Mapping[str, Capability]:
+        """See `Sandbox`."""
+        problem = _problem()
+        if problem is not None:
+            return nothing_bounded(f"unavailable: {problem.message}")
+        abi = f"Landlock ABI {landlock_abi()}"
+        pod = "what surrounds it"
+        return {
+            "fs_isolated": Capability("enforced", f"{abi}; names, sizes and times of files stay visible"),
+            "net_isolated": Capability("enforced", "seccomp: no sockets"),
+            "pid_tree_kill": Capability("enforced", f"{abi} scopes the signal that kills all; orphans are adopted"),
+            "total_memory": Capability("best_effort", f"sampled, every 20 ms or so; {pod}"),
+            "per_process_memory": Capability("enforced", "RLIMIT_AS"),
+            "pids": Capability("best_effort", f"sampled, every 20 ms or so; {pod}"),
+            "cpu_rate": Capability("none", pod),
+            "cpu_seconds": Capability("enforced", "RLIMIT_CPU for each process; the sum is sampled"),
+            "disk": Capability("best_effort", "RLIMIT_FSIZE for each file; the sum is sampled"),
+            "inodes": Capability("best_effort", "sampled, every 20 ms or so"),
+            "syscall_filter": Capability("enforced", "seccomp in each call"),
+            "signal_scope": Capability("enforced", abi),
+            "gpu_masking": Capability("enforced", "no device files"),
+        }
+
+    def unavailable(self) -> SandboxError | None:
+        """See `Sandbox`."""
+        problem = _problem()
+        return problem or missing(
+            self.capabilities(), ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter")
+        )
+
+    def open(self, harness: Harness, limits: Limits) -> Slot:
+        """See `Sandbox`."""
+        problem = self.unavailable()
+        if problem is not None:
+            raise problem
+        files = {**sources.harness_files(harness), **sources.runtime_files()}
+        code = json.dumps({path: content.decode() for path, content in files.items()}).encode()
+        view = mounts.narrow_view(sources.project_folders(harness))
+        return WarmSlot(lambda: _Alone(harness, code, view), PipeExchange, require_sane(limits))
+
+
+def _problem() -> SandboxError | None:
+    try:
+        compiled_filter(alone=True)
+    except SandboxError as error:
+        return error
+    if landlock_abi() < ABI_SCOPE:
+        return SandboxError(
+            f"this kernel has Landlock ABI {landlock_abi()}; {ABI_SCOPE} is needed to keep signals and files apart",
+            hint="Linux 6.12 or newer with Landlock switched on (lsm=landlock,...); or choose another sandbox",
+        )
+    return None
+
+
+class _Alone(Warm):
+    """See `Warm`. Owns the scratch folder."""
+
+    def __init__(self, harness: Harness, code: bytes, view: mounts.View) -> None:
+        self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=scratch_parent())
+        self._code = code
+        confinement = {
+            "filter": compiled_filter(alone=True).hex(),
+            "files": {"read": view.sources, "write": [self._folder, *_DEVICES]},
+        }
+        super().__init__(harness, {self._folder: 0o700}, confinement, self._launch)
+
+    def _launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+        code = os.memfd_create("code", os.MFD_CLOEXEC)
+        try:
+            with os.fdopen(os.dup(code), "wb") as file:
+                file.write(self._code)
+            os.lseek(code, 0, os.SEEK_SET)
+            bootstrap = Path(__file__).with_name("bootstrap.py").read_text()
+            environment = ENVIRONMENT | {"HOME": self._folder, "TMPDIR": self._folder}
+            del environment["PYTHONPATH"]
+            return subprocess.Popen(
+                [sys.executable, "-s", "-P", "-B", "-c", bootstrap, str(code)],
+                stdin=control.fileno(),
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=[code],
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        finally:
+            os.close(code)
+
+    def _require_confined(self, zygote: int, account: Mapping[str, str]) -> None:
+        require_account(account, unprivileged_user=False)
+
+    def _end(self, zygote: int) -> None:
+        """At the end of its line it ends its descendants, then itself; one that does not react is ended from outside,
+        its descendants first, while they still are."""
+        if readable([zygote], _END_SECONDS) or self._monitor is None:
+            return
+        import psutil
+
+        process = psutil.Process(self._monitor.pid)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            while family := [child for child in process.children(recursive=True) if _takes(child, number)]:
+                for child in family:
+                    child.send_signal(number)
+        super()._end(zygote)
+
+    def kill(self) -> None:
+        """See `Warm`."""
+        super().kill()
+        with contextlib.suppress(FileNotFoundError):
+            empty_folder(self._folder, 0o700)
+            os.rmdir(self._folder)
+
+
+def _takes(process: psutil.Process, number: signal.Signals) -> bool:
+    """Whether the signal has an effect on the process still to come."""
+    import psutil
+
+    try:
+        status = process.status()
+    except psutil.NoSuchProcess:
+        return False
+    stopped = number == signal.SIGSTOP and status == psutil.STATUS_STOPPED
+    return not stopped and status not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
