@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from discovery.errors import ConfigError
-from discovery.events import Alarm, Event, Improved, Judged, RunStarted, RunStopped
+from discovery.events import Alarm, Event, Improved, Judged, ModelPaused, ModelResumed, RunStarted, RunStopped
 from discovery.view.progress import Progress
 from discovery.view.text import duration, one_line, score_text
 
@@ -131,13 +131,18 @@ class _Plain(Display):
             total = state.started.max_proposals if state.started else 0
             pace = "" if rate is None or left is None else f", {rate:.0f}/min, about {duration(left)} left"
             failed = sum(count for status, count in state.statuses.items() if status not in ("scored", "proved"))
+            spent = "" if state.spent is None else f", {state.spending()}"
             return (
                 f"{state.judged}/{total} judged, {failed} failed, {state.repeats} repeats, "
-                f"best {score_text(state.best_score)}{pace}"
+                f"best {score_text(state.best_score)}{spent}{pace}"
             )
         if isinstance(event, Alarm):
             about = "" if event.key is None else f"{event.key[:12]}: "
             return f"warning: {about}{one_line(event.message, 300)}"
+        if isinstance(event, ModelPaused):
+            return f"paused, for {duration(event.seconds)} at most: {one_line(event.message, 300)}"
+        if isinstance(event, ModelResumed):
+            return f"{event.model} answers again, after {duration(event.seconds)}"
         if isinstance(event, RunStopped):
             why = f": {one_line(event.message, 300)}" if event.message else ""
             return (

@@ -33,10 +33,14 @@ def panel(progress: Progress, now: float, width: int) -> RenderableType:
     rows.add_row("since start", _counts(progress))
     rows.add_row("pace", _pace(progress, now))
     rows.add_row("evaluators", f"{started.workers} workers in sandbox {started.sandbox}")
+    if progress.spent is not None:
+        rows.add_row("models", progress.spending())
     for place, event in enumerate(reversed(progress.improvements)):
         gain = "" if event.previous is None else f"  {score_text(event.score - event.previous, signed=True)}"
         line = f"#{event.index} {event.key[:12]}  {score_text(event.score)}{gain}  at {duration(event.seconds)}"
         rows.add_row("improved" if place == 0 else "", line)
+    for pause in progress.paused.values():
+        rows.add_row(Text("paused", style="yellow"), Text(one_line(pause.message, room), style="yellow"))
     for alarm in list(progress.alarms)[-2:]:
         rows.add_row(Text("warning", style="yellow"), Text(one_line(alarm.message, room), style="yellow"))
     title = f"{started.run} · {started.task}"

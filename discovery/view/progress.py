@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from discovery.events import Alarm, Event, Improved, Judged, Proposed, RunStarted, RunStopped
+from discovery.events import (
+    Alarm,
+    Event,
+    Improved,
+    Judged,
+    ModelPaused,
+    ModelReplied,
+    ModelResumed,
+    Proposed,
+    RunStarted,
+    RunStopped,
+)
 
 __all__ = ["Progress"]
 
@@ -26,6 +37,8 @@ class Progress:
         best_key, best_score: The best program so far.
         curve: Best score after each outcome, thinned to at most 512 points.
         improvements, alarms: The latest, newest last.
+        spent: The latest reply of a model, which carries what the run has spent; None before there is one.
+        paused: Models whose endpoint does not answer.
         since: Clock reading of the start, in seconds.
     """
 
@@ -41,6 +54,8 @@ class Progress:
     curve: list[float] = field(default_factory=list)
     improvements: deque[Improved] = field(default_factory=lambda: deque(maxlen=_KEPT))
     alarms: deque[Alarm] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    spent: ModelReplied | None = None
+    paused: dict[str, ModelPaused] = field(default_factory=dict)
     since: float = 0.0
     _stride: int = 1
     _skipped: int = 0
@@ -68,6 +83,12 @@ class Progress:
                 self.curve.append(event.score)
         elif isinstance(event, Alarm):
             self.alarms.append(event)
+        elif isinstance(event, ModelReplied):
+            self.spent = event
+        elif isinstance(event, ModelPaused):
+            self.paused[event.model] = event
+        elif isinstance(event, ModelResumed):
+            self.paused.pop(event.model, None)
         elif isinstance(event, RunStopped):
             self.stopped = event
 
@@ -83,6 +104,13 @@ class Progress:
         if len(self.curve) >= _CURVE:
             self.curve = self.curve[1::2]
             self._stride *= 2
+
+    def spending(self) -> str:
+        """What the run has spent on models, in words; "" before the first reply."""
+        if self.spent is None:
+            return ""
+        price = "price unknown" if self.spent.usd is None else f"${self.spent.total_usd:.4f}"
+        return f"{self.spent.total_calls} replies, {self.spent.total_tokens:,} tokens, {price}"
 
     def per_minute(self, now: float) -> float | None:
         """Outcomes per minute of this controller; None before there is one."""

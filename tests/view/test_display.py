@@ -11,7 +11,18 @@ import pytest
 from rich.console import Console
 
 from discovery.errors import ConfigError
-from discovery.events import Alarm, Event, Improved, Judged, Proposed, RunStarted, RunStopped
+from discovery.events import (
+    Alarm,
+    Event,
+    Improved,
+    Judged,
+    ModelPaused,
+    ModelReplied,
+    ModelResumed,
+    Proposed,
+    RunStarted,
+    RunStopped,
+)
 from discovery.view import make_display
 from discovery.view.panel import panel
 from discovery.view.progress import Progress
@@ -84,6 +95,29 @@ def test_plain_says_how_it_ended() -> None:
     text = feed("plain", started(True, 7), RunStopped("failed", "worker\x1b[2J lost", 9, 8, KEY, 0.5))
     assert "resumed at proposal 7" in text
     assert text.splitlines()[-1] == "stopped (failed: worker\\x1b[2J lost); 9 proposals, 8 judged, best 0.5000"
+
+
+def replied(usd: float | None = 0.2) -> ModelReplied:
+    return ModelReplied(0, "generate", "openai/m", 150, False, usd, 1.0, 7, 12_345, 1.5)
+
+
+def test_a_paused_model_and_its_return_are_said() -> None:
+    pause = ModelPaused("openai/m", "http://there cannot be reached\x1b[2J", 600)
+    text = feed("plain", started(), pause, ModelResumed("openai/m", 65))
+    assert text.splitlines()[1:] == [
+        "paused, for 10m00s at most: http://there cannot be reached\\x1b[2J",
+        "openai/m answers again, after 1m05s",
+    ]
+    assert "cannot be reached" in feed("full", started(), pause)
+    progress = Progress()
+    progress.update(pause, 0.0)
+    progress.update(ModelResumed("openai/m", 65), 0.0)
+    assert not progress.paused
+
+
+def test_spending_is_shown() -> None:
+    assert "7 replies, 12,345 tokens, $1.5000" in feed("full", started(), replied())
+    assert "7 replies, 12,345 tokens, price unknown" in feed("plain", started(), 60.0, replied(None), judged(0))
 
 
 def test_json_writes_every_event_as_a_line() -> None:
