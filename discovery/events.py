@@ -11,6 +11,7 @@ from discovery.model import JSON, Status
 __all__ = [
     "Alarm",
     "Event",
+    "Hinted",
     "Improved",
     "Judged",
     "ModelPaused",
@@ -18,6 +19,7 @@ __all__ = [
     "ModelResumed",
     "Observer",
     "Proposed",
+    "Reflected",
     "RunStarted",
     "RunStopped",
 ]
@@ -54,6 +56,10 @@ class RunStarted(Event):
     best_key: str | None
     best_score: float | None
     max_time: float | None = None
+    max_usd: float | None = None
+    max_tokens: int | None = None
+    max_calls: int | None = None
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,9 +147,27 @@ class ModelResumed(Event):
 
 
 @dataclass(frozen=True)
+class Reflected(Event):
+    """Reflection `number`, from 1, was made: the lessons now are these."""
+
+    journaled: ClassVar[bool] = True
+    number: int
+    lessons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hinted(Event):
+    """A person's hint was taken in; `name` is its file's."""
+
+    journaled: ClassVar[bool] = True
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class RunStopped(Event):
     """The controller let the run go. `reason`: `"limit"`, `"time"`, `"target"`, `"stagnation"`,
-    `"interrupted"` or `"failed"`."""
+    `"budget"` (of models), `"unreachable"` (the model), `"interrupted"` or `"failed"`."""
 
     journaled: ClassVar[bool] = True
     reason: str

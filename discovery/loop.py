@@ -2,7 +2,8 @@
 
 Everything that a proposal depends on is in the journal before it is used: its position, the seed, the configuration and
 the outcomes told so far. Killed at any moment and taken up again, a run writes what was asked for from the same
-context, and judges none twice.
+context, and judges none twice. A proposal whose model cannot be asked, or not be paid, is not written and not lost: it
+waits for the next controller.
 
 Visibility. Under `window`, proposal k is asked when the outcomes of all proposals up to k - window exist, and is told
 exactly those, in the order of their numbers. Under `arrival` it is told all that the journal holds, in the order in
@@ -23,14 +24,18 @@ from discovery.config import RunConfig
 from discovery.errors import DiscoveryError, TaskError
 from discovery.evaluate import Pool
 from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
+from discovery.llm import BudgetReached, ChatError, Drained, OutOfService
 from discovery.model import Program, Proposal, Rejected, Verdict
-from discovery.propose import Context, Draft, Memory, Proposer
+from discovery.propose import Context, Draft, Memory, Notebook, Proposer
 from discovery.randomness import stream
 from discovery.search import MEASURE, Stopping, make_strategy
 from discovery.store import Asked, Journal, Outcome
 from discovery.task import Stage, Task, check_source, task_code
 
-__all__ = ["Loop", "Summary", "active_seconds", "check_seeds"]
+__all__ = ["SEEDS", "Loop", "Summary", "active_seconds", "check_seeds"]
+
+#: Kind of the note that holds the programs a run starts from besides the task's seeds: a list of sources.
+SEEDS = "seeds"
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,12 @@ class Summary:
     judged: int
 
 
-def check_seeds(task: Task) -> list[Program]:
-    """The task's seed programs, checked.
+def check_seeds(task: Task, more: Sequence[str] = ()) -> list[Program]:
+    """The programs that a run starts from, checked: the task's seeds, and those in `more` that differ from them.
 
     Raises:
         TaskError: there is none, one is rejected by the task's own language, two are equal, or the task's code raised.
+        Rejected: the language refuses one in `more`.
     """
     programs: list[Program] = []
     with task_code(task.name, "seeds"):
@@ -62,6 +68,10 @@ def check_seeds(task: Task) -> list[Program]:
         raise TaskError(f"task {task.name!r} has no seed program; at least one is needed")
     if len({program.key for program in programs}) < len(programs):
         raise TaskError(f"two seeds of task {task.name!r} are the same program; each must differ")
+    for source in more:
+        program = check_source(task, source)
+        if program.key not in {known.key for known in programs}:
+            programs.append(program)
     return programs
 
 
@@ -113,9 +123,9 @@ class Loop:
         self._config = config
         self._proposer = proposer
         self._pool = pool
-        pool.on_lost = lambda line: self._emit(Alarm(line))
+        pool.on_lost = lambda line: self.emit(Alarm(line))
         self._observers = list(observers)
-        self._seeds = check_seeds(task)
+        self._seeds = check_seeds(task, [source for note in journal.notes(SEEDS) for source in note])
         self._strategy = make_strategy(
             config.search,
             [program.key for program in self._seeds],
@@ -125,6 +135,10 @@ class Loop:
         )
         self._stopping = Stopping(config.target, config.stagnation)
         self._memory = Memory(journal)
+        every = 0 if self._strategy.independent else proposer.reflect_every
+        self._notebook = Notebook(journal, self._memory, proposer, self.emit, every)
+        self._reflecting: asyncio.Task[None] | None = None
+        self._stopped_by: ChatError | None = None
         self._asked = journal.asked_count()
         self._written = journal.proposal_count()
         self._outcomes: dict[int, Outcome] = {}
@@ -144,6 +158,7 @@ class Loop:
         if not self._draining.is_set():
             self._reason = reason
         self._draining.set()
+        self._proposer.drain()
         self._changed.set()
 
     async def drive(self) -> Summary:
@@ -155,7 +170,7 @@ class Loop:
         self._clock = time.monotonic()
         self._recall()
         timer = self._timer(active_seconds(self._journal))
-        self._emit(self._started())
+        self.emit(self._started())
         try:
             await self._work()
         except BaseException as error:
@@ -174,22 +189,26 @@ class Loop:
             if not await self._room(self._desk):
                 break
             self._take_up(asked)
+        if self._asked:
+            self._tell(self._journal.asked(self._asked - 1).proposal.seen)
         while self._asked < self._config.max_proposals and await self._room(self._ready):
             if (proposal := self._ask(self._asked)) is None:
                 break
             self._take_up(proposal)
-        while self._pending and self._failure is None:
+        while (self._pending or self._reflecting) and self._failure is None:
             await self._wait()
 
     def _end(self) -> Summary:
         finished = self._asked >= self._config.max_proposals and self._judged == self._asked
         reason = "limit" if finished else self._reason
         message = ""
+        self._failure = self._failure or self._stopped_by
         if self._failure is not None:
             interrupted = isinstance(self._failure, asyncio.CancelledError | KeyboardInterrupt)
-            reason, message = "interrupted" if interrupted else "failed", str(self._failure)
+            reason = "interrupted" if interrupted else self._reason if self._stopped_by is not None else "failed"
+            message = str(self._failure)
         try:
-            self._emit(RunStopped(reason, message, self._written, self._judged, *(self._best or (None, None))))
+            self.emit(RunStopped(reason, message, self._written, self._judged, *(self._best or (None, None))))
         except DiscoveryError as error:
             raise self._failure or error from error
         if self._failure is not None:
@@ -237,6 +256,13 @@ class Loop:
             return max(0, self._asked - self._config.window + 1)
         return len(self._concluded)
 
+    def _lessons(self) -> int:
+        """Number of reflections that the next proposal is told: under `window` those on outcomes that were told a
+        window ago, so that there is time to make them."""
+        if self._config.visibility == "window":
+            return self._notebook.made_by(max(0, self._visible() - self._config.window))
+        return self._notebook.reflections
+
     def _desk(self) -> bool:
         return len(self._writing) < self._writers
 
@@ -244,6 +270,8 @@ class Loop:
         if not self._desk():
             return False
         if self._config.visibility == "window":
+            if self._lessons() > self._notebook.reflections:
+                return False
             return self._visible() == 0 or self._visible() - 1 in self._concluded  # all before it were, at the last ask
         return len(self._pending) - len(self._writing) < 2 * self._config.workers
 
@@ -268,6 +296,27 @@ class Loop:
             self._strategy.tell(outcome)
             self._stopping.tell(outcome, self._strategy.estimates)
             self._memory.tell(outcome)
+        if self._notebook.owed() and self._reflecting is None and not self._draining.is_set():
+            self._reflecting = asyncio.create_task(self._reflect())
+
+    async def _reflect(self) -> None:
+        try:
+            await self._notebook.reflect()
+        except ChatError as error:
+            self._stop_for(error)
+        except BaseException as error:
+            self._failure = self._failure or error
+        finally:
+            self._reflecting = None
+            self._changed.set()
+
+    def _stop_for(self, error: ChatError) -> None:
+        """A model cannot be asked: judge what is there, and end. What was asked for and is not written stays so."""
+        if isinstance(error, BudgetReached):
+            self.drain("budget")
+        elif not isinstance(error, Drained):
+            self._stopped_by = self._stopped_by or error
+            self.drain("unreachable" if isinstance(error, OutOfService) else "failed")
 
     def _ask(self, index: int) -> Asked | None:
         """Ask for proposal `index` and commit what it depends on; None when what was told says to stop."""
@@ -276,7 +325,9 @@ class Loop:
         if reason := self._stopping.reason:
             self.drain(reason)
             return None
-        asked = Asked(self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen))
+        self._notebook.collect()
+        proposal = self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen)
+        asked = Asked(proposal, self._notebook.hints, self._lessons())
         self._journal.add_asked(asked)
         self._asked += 1
         return asked
@@ -286,7 +337,7 @@ class Loop:
         proposal = asked.proposal
         self._tell(proposal.seen)
         rng = stream(self._config.seed, proposal.index, "propose")
-        context = self._memory.context(proposal, rng)
+        context = self._memory.context(proposal, rng, *self._notebook.as_of(asked))
         if self._strategy.independent:
             context = Context(rng, context.parents)
         self._writing.add(proposal.index)
@@ -300,6 +351,9 @@ class Loop:
             program = None if draft.refusal else check_source(self._task, draft.source)
         except Rejected as error:
             program, draft = None, replace(draft, refusal=str(error))
+        except ChatError as error:
+            self._stop_for(error)
+            return
         finally:
             self._writing.discard(proposal.index)
             self._changed.set()
@@ -308,7 +362,7 @@ class Loop:
             self._reject(proposal, draft)
             return
         new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
-        self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
+        self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
         await self._judge(proposal, program)
 
     async def _write(self, proposal: Proposal, context: Context) -> Draft:
@@ -321,7 +375,7 @@ class Loop:
     def _reject(self, proposal: Proposal, draft: Draft) -> None:
         verdict = Verdict("rejected", message=draft.refusal)
         outcome = self._journal.add_rejection(proposal, draft.source, verdict, draft.idea, draft.notes)
-        self._emit(Proposed(proposal.index, proposal.operator, proposal.parents, None, False))
+        self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, None, False))
         self._conclude(outcome, repeat=False)
 
     # Judging
@@ -376,7 +430,7 @@ class Loop:
     async def _evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
         verdict = await self._pool.evaluate(program, stage, replicate)
         if verdict.clock_limited:
-            self._emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
+            self.emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
         return verdict
 
     def _conclude(self, outcome: Outcome, repeat: bool) -> None:
@@ -384,7 +438,7 @@ class Loop:
         self._take_in(outcome)
         improved = self._improves(outcome)
         verdict = outcome.verdict
-        self._emit(
+        self.emit(
             Judged(
                 outcome.index,
                 outcome.key or "",
@@ -400,7 +454,7 @@ class Loop:
             key, score = self._best
             before = None if previous is None else previous[1]
             elapsed = time.monotonic() - self._clock
-            self._emit(Improved(outcome.index, key, score, before, verdict.cases, elapsed))
+            self.emit(Improved(outcome.index, key, score, before, verdict.cases, elapsed))
         self._changed.set()
 
     # Ending
@@ -413,12 +467,13 @@ class Loop:
 
     async def _abandon(self) -> None:
         """Give up what is still in flight (after a failure or a second Ctrl-C); its proposals are judged on resume."""
-        tasks = list(self._pending.values())
+        tasks = [*self._pending.values(), *([self._reflecting] if self._reflecting else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Commit an event, and show it to the observers."""
         if event.journaled:
             self._journal.add_event(event)
         for observer in list(self._observers):
@@ -426,7 +481,7 @@ class Loop:
                 observer(event)
             except Exception as error:
                 self._observers.remove(observer)
-                self._emit(Alarm(f"an observer of events raised {type(error).__name__}: {error}; it is left out"))
+                self.emit(Alarm(f"an observer of events raised {type(error).__name__}: {error}; it is left out"))
 
     def _started(self) -> RunStarted:
         meta, best = self._journal.meta, self._best or (None, None)
@@ -443,4 +498,8 @@ class Loop:
             best_key=best[0],
             best_score=best[1],
             max_time=self._config.max_time,
+            max_usd=self._config.max_usd,
+            max_tokens=self._config.max_tokens,
+            max_calls=self._config.max_calls,
+            models=self._config.llm.models,
         )

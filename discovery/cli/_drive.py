@@ -13,6 +13,7 @@ from discovery.model import JSON
 
 if TYPE_CHECKING:
     from discovery.config import RunConfig
+    from discovery.events import Event
     from discovery.loop import Summary
     from discovery.store import Journal
     from discovery.task import Task
@@ -86,9 +87,11 @@ def drive(journal: Journal, task: Task, config: RunConfig, folder: Path, display
 async def _drive(
     journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None
 ) -> tuple[Summary | None, int]:
+    from contextlib import AsyncExitStack
+
+    from discovery.cli._models import open_proposer
     from discovery.evaluate import Pool
     from discovery.loop import Loop
-    from discovery.propose import Symbolic
     from discovery.view import make_display
 
     caught: list[int] = []
@@ -104,6 +107,10 @@ async def _drive(
         loop.drain()
         print("stopping: what is in flight is finished first; once more stops now", file=sys.stderr)
 
+    def emit(event: Event) -> None:
+        assert loop is not None  # nothing happens to a model before the loop asks it
+        loop.emit(event)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     pool = Pool(
@@ -115,8 +122,10 @@ async def _drive(
     )
     try:
         with make_display(display) as panel:
-            async with pool:
-                loop = Loop(journal, task, config, Symbolic(task), pool, [panel])
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(pool)
+                proposer, writers = await open_proposer(stack, journal, task, config, emit)
+                loop = Loop(journal, task, config, proposer, pool, [panel], writers=writers)
                 return await loop.drive(), caught[0] if caught else 0
     except asyncio.CancelledError:
         return None, caught[0] if caught else signal.SIGINT

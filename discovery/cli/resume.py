@@ -21,6 +21,9 @@ def command(
     workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes.")] = None,
     max_proposals: Annotated[int | None, typer.Option("--max-proposals", help="New total, not an addition.")] = None,
     max_time: Annotated[str | None, typer.Option("--max-time", help="New total over all resumes, such as 10m.")] = None,
+    max_usd: Annotated[float | None, typer.Option("--max-usd", help="New total of US dollars for models.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="New total of tokens of models.")] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="New total of replies of models.")] = None,
     out: OutOption = None,
     display: DisplayOption = None,
 ) -> None:
@@ -38,11 +41,15 @@ def command(
     with Journal.open(folder, write=True) as journal:
         # Given limits stay in force: the next resume goes on towards them.
         last = journal.last_event("RunStarted") or {}
-        changes = {
-            "workers": last.get("workers") if workers is None else workers,
-            "max_proposals": last.get("max_proposals") if max_proposals is None else max_proposals,
-            "max_time": last.get("max_time") if max_time is None else parse_seconds(max_time),
+        given = {
+            "workers": workers,
+            "max_proposals": max_proposals,
+            "max_time": None if max_time is None else parse_seconds(max_time),
+            "max_usd": max_usd,
+            "max_tokens": max_tokens,
+            "max_calls": max_calls,
         }
+        changes = {name: last.get(name) if value is None else value for name, value in given.items()}
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
         task = run_task(journal)
         _same_ground(journal, task)

@@ -12,6 +12,7 @@ import typer
 from discovery.cli._options import DisplayOption, JsonOption, OutOption, SandboxOption
 
 if TYPE_CHECKING:
+    from discovery.cli._start import Start
     from discovery.config import RunConfig
     from discovery.task import Task
 
@@ -20,14 +21,33 @@ __all__ = ["command"]
 
 def command(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name (`discovery task list`) or its folder.")],
-    search: Annotated[str | None, typer.Option("--search", help="evolution or best_of_n.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="openai/NAME, litellm/PROVIDER/NAME or queue; repeatable. None: symbolic edits."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="evolution, genetic, islands, pareto or best_of_n.")
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes (default: 2).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice (default: 0).")] = None,
     max_proposals: Annotated[
         int | None, typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included.")
     ] = None,
     max_time: Annotated[str | None, typer.Option("--max-time", help="Total run time, such as 90s, 10m or 2h.")] = None,
+    max_usd: Annotated[float | None, typer.Option("--max-usd", help="Total US dollars for models.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Total tokens of models.")] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Total replies of models.")] = None,
     sandbox: SandboxOption = None,
+    start_from: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="FILE|RUN", help="Start from this program, or the best of RUN; repeatable."),
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option("--prompts", metavar="DIR", help="Prompt templates that go before ours.")
+    ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Afterwards run best-of-N at the same budget, as RUN-control.")
     ] = False,
@@ -44,40 +64,47 @@ def command(
 
     discovery run optimizers --max-proposals 100 --seed 1
 
-    discovery run ./my-task --search best_of_n
+    discovery run optimizers --model openai/gpt-5-mini --max-usd 5
+
+    discovery run ./my-task --model qwen3 --base-url http://127.0.0.1:8080/v1
     """
+    from discovery.cli._start import Start
     from discovery.config import parse_seconds, resolve
-    from discovery.loop import check_seeds
     from discovery.store import CONTROL
     from discovery.task import load_task, task_spec
 
     flags = {
+        "llm.models": model or None,
+        "llm.base_url": base_url,
         "search.strategy": search,
         "workers": workers,
         "seed": seed,
         "max_proposals": max_proposals,
         "max_time": None if max_time is None else parse_seconds(max_time),
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        "max_calls": max_calls,
         "sandbox": sandbox,
     }
     resolved = resolve(config, sets or (), flags)
     spec = task_spec(task)
     loaded = load_task(spec)
-    check_seeds(loaded)
+    start = Start(loaded, resolved, prompts, start_from or (), out)
     if dry_run:
-        _plan(loaded, resolved, as_json)
+        _plan(loaded, resolved, start, as_json)
         return
-    folder, code = _start(spec, loaded, resolved, out, display, "")
+    folder, code = _start(spec, loaded, resolved, start, out, display, "")
     if control and code != 0:
         print("the control was not started; `--search best_of_n` with the same seed and limits is one", file=sys.stderr)
     elif control:
         other = resolved.model_copy(update={"search": resolved.search.model_copy(update={"strategy": "best_of_n"})})
-        _, code = _start(spec, loaded, other, out, display, folder.name + CONTROL)
+        _, code = _start(spec, loaded, other, start, out, display, folder.name + CONTROL)
     _report(folder, as_json)
     raise typer.Exit(code)
 
 
 def _start(
-    spec: str, task: Task, config: RunConfig, out: Path | None, display: str | None, name: str
+    spec: str, task: Task, config: RunConfig, start: Start, out: Path | None, display: str | None, name: str
 ) -> tuple[Path, int]:
     from datetime import UTC, datetime
 
@@ -96,22 +123,45 @@ def _start(
     )
     print(f"run {folder} in sandbox {report['backend']}", file=sys.stderr)
     with Journal.create(folder, meta) as journal:
+        start.record(journal)
         return folder, drive(journal, task, config, folder, display)
 
 
-def _plan(task: Task, config: RunConfig, as_json: bool) -> None:
-    """What a run would do, at the stages' typical costs."""
+def _plan(task: Task, config: RunConfig, start: Start, as_json: bool) -> None:
+    """What a run would do, at the stages' typical costs; with a model, one prompt and what it would cost."""
+    from discovery.cli._models import estimate, sample_prompt
+
     stages = [{"name": stage.name, "seconds": stage.seconds} for stage in task.stages]
     longest = sum(stage.seconds for stage in task.stages) * config.max_proposals / config.workers
+    prompt = [] if start.prompts is None else sample_prompt(task, config, start.prompts)
+    cost = estimate(config, prompt) if prompt else None
     if as_json:
         plan = {"config": config.model_dump(mode="json"), "stages": stages, "seconds_at_most": longest}
+        plan |= {"seeds": start.count, "prompt": prompt or None, "estimate": cost}
         print(json.dumps({"schema": "discovery.run/1", "task": task.name, "plan": plan}))
         return
     print(f"task       {task.name}: {task.score_name}")
     print(f"search     {config.search.strategy}, {config.max_proposals} proposals, seed {config.seed}")
+    print(f"seeds      {start.count} programs")
     print("stages     " + ", ".join(f"{stage.name} (about {stage.seconds:g} s)" for stage in task.stages))
     print(f"time       at most about {longest / 60:.1f} min with {config.workers} workers, if every stage were reached")
-    print("model      none: the symbolic proposer costs nothing")
+    if cost is None:
+        print("model      none: the symbolic proposer costs nothing")
+        return
+    print(f"models     {', '.join(config.llm.models)}, at most {config.llm.concurrency} calls at once")
+    print(
+        f"calls      about {cost['calls']:,}, with {cost['prompt_tokens']:,} tokens of prompts and "
+        f"{cost['reply_tokens']:,} of replies"
+    )
+    for model, usd in cost["usd"].items():
+        price = "no price known: set llm.prices" if usd is None else f"about ${usd:.2f}"
+        print(f"cost       {price}, were all calls made of {model}; reasoning models write more")
+    limits = {"usd": config.max_usd, "tokens": config.max_tokens, "calls": config.max_calls}
+    given = ", ".join(f"{value:,} {name}" for name, value in limits.items() if value is not None)
+    print(f"limits     {given or 'none: --max-usd, --max-tokens or --max-calls sets one'}")
+    print("prompt     one as it would be sent:")
+    for message in prompt:
+        print(f"\n--- {message['role']} ---\n{message['content']}")
 
 
 def _report(folder: Path, as_json: bool) -> None:

@@ -161,6 +161,10 @@ class Completes(Protocol):
         """
         ...
 
+    def drain(self) -> None:
+        """Send nothing more: calls that wait raise `Drained`. Idempotent."""
+        ...
+
 
 class Chat(Protocol):
     """One model at one provider. Used from one event loop; any number of requests at a time.

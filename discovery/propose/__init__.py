@@ -5,6 +5,7 @@ from __future__ import annotations
 from discovery.propose._base import Context, Draft, Parent, Proposer, Told
 from discovery.propose.agent import Agent
 from discovery.propose.memory import Memory
+from discovery.propose.notebook import Notebook
 from discovery.propose.prompts import Brief, Prompts, load_templates
 from discovery.propose.symbolic import Symbolic
 
@@ -14,6 +15,7 @@ __all__ = [
     "Context",
     "Draft",
     "Memory",
+    "Notebook",
     "Parent",
     "Prompts",
     "Proposer",

@@ -107,5 +107,8 @@ class Proposer(ABC):
         """
 
     async def reflect(self, index: int, told: Sequence[Told], lessons: Sequence[str]) -> tuple[str, ...]:
-        """The memory that follows from `lessons` and what was told since; `index` is the proposal last told."""
+        """The lessons that follow from `lessons` and what was told since; `index` is the proposal last told."""
         return tuple(lessons)
+
+    def drain(self) -> None:  # noqa: B027 - for most there is nothing to stop
+        """The run ends: begin nothing that costs. What waits may raise `Drained`."""

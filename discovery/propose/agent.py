@@ -122,6 +122,10 @@ class Agent(Proposer):
             return tuple(lessons)
         return read_lessons(reply.text, self._config.lessons) or tuple(lessons)
 
+    def drain(self) -> None:
+        """Have the gateway send nothing more."""
+        self._gateway.drain()
+
     # The graph
 
     @cached_property

@@ -19,6 +19,7 @@ from discovery.errors import ConfigError, NotFound
 from discovery.feedback import clean, fenced
 from discovery.model import JSON
 from discovery.propose._base import Told
+from discovery.store import Journal
 from discovery.task import Task, task_code
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["Brief", "Prompts", "load_templates"]
 
 _FOLDER = Path(__file__).parent.parent / "prompts"
 _SUFFIX = ".md.jinja"
+_NOTE = "prompts"
 #: Folders to which a file of any name may be added: a variant of that role.
 _VARIED = ("mutator", "crossover")
 
@@ -110,6 +112,25 @@ class Prompts:
         self.brief = brief
         for _ in self._rehearsal():
             pass
+
+    def record(self, journal: Journal) -> None:
+        """Commit templates and brief to the journal of a new run."""
+        journal.add_note(_NOTE, {"templates": self.templates, "brief": self.brief.to_json()})
+
+    @classmethod
+    def recorded(cls, journal: Journal) -> Prompts:
+        """The prompts that the run began with.
+
+        Raises:
+            ConfigError: it began without a model.
+        """
+        notes = journal.notes(_NOTE)
+        if not notes:
+            raise ConfigError(
+                f"run {journal.meta.name} began without a language model and holds no prompts",
+                hint="start a new run with --model; --from takes over the best programs of this one",
+            )
+        return cls(notes[-1]["templates"], Brief.from_json(notes[-1]["brief"]))
 
     def variants(self, role: str) -> list[str]:
         """The variants of `"mutator"` or `"crossover"`, by name."""

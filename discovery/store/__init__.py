@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from discovery.store.hints import MAX_HINT, drop_hint, give_hint, waiting_hints
 from discovery.store.journal import Journal
 from discovery.store.layout import CONTROL, all_runs, find_run, new_run_folder, runs_folder, split_program
 from discovery.store.lease import lease_holder
@@ -9,6 +10,7 @@ from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, Proposal
 
 __all__ = [
     "CONTROL",
+    "MAX_HINT",
     "Asked",
     "Journal",
     "ModelCall",
@@ -18,9 +20,12 @@ __all__ = [
     "RunMeta",
     "Spending",
     "all_runs",
+    "drop_hint",
     "find_run",
+    "give_hint",
     "lease_holder",
     "new_run_folder",
     "runs_folder",
     "split_program",
+    "waiting_hints",
 ]
