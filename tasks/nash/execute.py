@@ -73,7 +73,7 @@ def execute(
     run = _Run(game, {}, delta, np.random.default_rng(seed), override)
     exchanged = None
     first = program.cases[0]
-    if first.swap is not None and first.wlog is not None and not run.holds(first, first.wlog):
+    if first.swap is not None and first.wlog is not None and run.fails(first, first.wlog):
         exchanged = (first.swap[0] - 1, first.swap[1] - 1)
         run = run.mirrored(first, exchanged)
     chosen = next(i for i, case in enumerate(program.cases) if case.when is None or run.holds(case, case.when))
@@ -81,10 +81,9 @@ def execute(
     values = {name: run.value(case, name) for step in case.steps for name in _outputs(step)}
     strategies = [[values[name] for name in names] for names in case.strategies]
     found = numerics.best_profile(run.payoffs, strategies)
-    profile, regrets = found.profile, found.regrets
     if exchanged is not None:
-        profile, regrets = tuple(_exchanged(profile, exchanged)), np.array(_exchanged(regrets.tolist(), exchanged))
-    return Outcome(profile, regrets, chosen, exchanged, run.payoffs, values)
+        found = numerics.exchanged_players(found, *exchanged)
+    return Outcome(found.profile, found.regrets, chosen, exchanged, run.payoffs, values)
 
 
 @dataclass
@@ -147,6 +146,10 @@ class _Run:
         left, right = (self.argument(case, each) for each in (comparison.left, comparison.right))
         return bool(left >= right)
 
+    def fails(self, case: Case, comparison: Comparison) -> bool:
+        left, right = (self.argument(case, each) for each in (comparison.left, comparison.right))
+        return bool(left < right)
+
     def mirrored(self, case: Case, pair: tuple[int, int]) -> _Run:
         """The run so far as it looks after renaming the players of `pair` into each other."""
         payoffs = numerics.exchanged_payoffs(self.payoffs, *pair)
@@ -156,9 +159,3 @@ class _Run:
 
 def _outputs(step: Step) -> tuple[str, ...]:
     return (step.output,) if isinstance(step, Scalar) else step.outputs
-
-
-def _exchanged(items: Sequence[Any], pair: tuple[int, int]) -> list[Any]:
-    found = list(items)
-    found[pair[0]], found[pair[1]] = found[pair[1]], found[pair[0]]
-    return found

@@ -20,7 +20,7 @@ from states import violation
 
 from discovery.model import Rejected
 from discovery.tasks.nash import zoo
-from discovery.tasks.nash.blocks import Call
+from discovery.tasks.nash.blocks import BLOCKS, Call
 from discovery.tasks.nash.compiler.system import compile_program
 from discovery.tasks.nash.execute import Outcome, Override, execute
 from discovery.tasks.nash.games import KINDS, WORST, WorstCase, suite
@@ -94,13 +94,70 @@ def test_other_duals_of_the_tight_game_are_not_as_bad(duals: tuple[int, int], re
     )
 
 
+#: Every block in every overload, and every number that changes its axioms; `Random` strategies besides, to range over.
+EACH_BLOCK = {
+    2: [
+        *(f"a, b = MaxPayoff({v})" for v in ("U1", "-U2", "U1 + U2", "2*U1 - U2")),
+        *(f"a, b = ZeroSum({v})" for v in ("U1 - U2", "U1", "-U2", "-U1", "U2", "2*U1 + U2", "U1 - 3*U2", "U1 + U2")),
+        "a: P1 = BestResponse(y)",
+        "b: P2 = BestResponse(x)",
+        "u: P1 = Random()\na: P1 = Mix(x, u, 1/3)",
+        "u: P2 = Random()\nb: P2 = Mix(y, u, 3*U1(x, y) - 1)",
+        "u: P2 = Random()\nb: P2 = Mix(y, u, sqrt(U1(x, y) / f2(x, y)) - M1(y))",
+        "a, b, c, d = StationaryPoint()",
+        "a, b, c, d, v, w = SampleLP()",
+    ],
+    3: [
+        *(f"a, b, c = MaxPayoff({v})" for v in ("U2", "U1 - U2 + U3", "U1 + 2*U3")),
+        *(f"a, b = ZeroSum(z, {v})" for v in ("U1 - U2", "U1 - U2 + U3", "U3", "U1", "-U2")),
+        "a, c = ZeroSum(y, U1)",
+        "b, c = ZeroSum(x, U2 - U3)",
+        "a: P1 = BestResponse(y, z)",
+        "b: P2 = BestResponse(x, z)",
+        "c: P3 = BestResponse(x, y)",
+        *(f"u: P{i} = Random()\na: P{i} = Mix(u, {'xyz'[i - 1]}, 1/2)" for i in (1, 2, 3)),
+        "a, b, c, d = StationaryPoint(z)",
+        "a, b, c, d = StationaryPoint(y)",
+        "a, b, c, d = StationaryPoint(x)",
+        "a, b, c, d, e, f = JointStationaryPoint()",
+        "a, b = Approximate(z, 1/3)",
+        "a, b = Approximate(y, 1/3)",
+        "a, b = Approximate(x, 1/2)",
+    ],
+}
+ROWS = [(n, row) for n, rows in EACH_BLOCK.items() for row in rows]
+
+
+def alone(players: int, row: str) -> Program:
+    """One block after an arbitrary strategy of everyone."""
+    start = "".join(f"{name}: P{i} = Random()\n" for i, name in enumerate("xyz"[:players], 1))
+    return NashLanguage(players).algorithm(start + row)
+
+
+@pytest.mark.parametrize(("players", "row"), ROWS)
+def test_every_block_keeps_its_axioms(players: int, row: str) -> None:
+    program = alone(players, row)
+    games = list(suite(players, seed=2, largest=4 if players == 2 else 3))[:: 1 if players == 2 else 2]
+    for seed, (_, payoffs) in enumerate(games):
+        checked(program, execute(program, payoffs, delta=DELTA, seed=seed))
+
+
+@pytest.mark.parametrize("players", EACH_BLOCK)
+def test_the_matrix_has_a_row_for_every_block_in_every_overload(players: int) -> None:
+    programs = [alone(players, row) for row in EACH_BLOCK[players]]
+    calls = [step for program in programs for step in program.cases[0].steps if isinstance(step, Call)]
+    assert {call.overload for call in calls} == {each for block in BLOCKS for each in block.overloads(players)}
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[str, Program]:
     """Variants of known algorithms, several edits away."""
     players = draw(st.sampled_from([2, 2, 2, 3]))
     language, rng = LANGUAGES[players], random.Random(draw(st.integers(0, 2**32)))
-    names = [name for name, known in zoo.KNOWN.items() if known.players == players]
-    program = language.check(zoo.source(draw(st.sampled_from(names))))
+    sources = [zoo.source(name) for name, known in zoo.KNOWN.items() if known.players == players]
+    if players == 3:
+        sources += ["a, b, c, d, e, f = JointStationaryPoint()", "z: P3 = Random()\na, b, c, d = StationaryPoint(z)"]
+    program = language.check(draw(st.sampled_from(sources)))
     try:
         source = language.mutate(program, rng, draw(st.integers(1, 6)))
     except Rejected:

@@ -20,6 +20,7 @@ from discovery.tasks.nash.numerics.mixing import (
     best_on_lines,
     best_on_squares,
     best_profile,
+    exchanged_players,
 )
 from discovery.tasks.nash.numerics.payoffs import (
     Partial,
@@ -65,6 +66,7 @@ __all__ = [
     "checked_payoffs",
     "checked_profile",
     "exchanged_payoffs",
+    "exchanged_players",
     "joint_stationary_point",
     "max_payoff",
     "mixture",

@@ -25,7 +25,7 @@ from discovery.tasks.nash.numerics.payoffs import (
     replaced,
 )
 
-__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_on_squares", "best_profile"]
+__all__ = ["Approximation", "best_mixture", "best_on_lines", "best_on_squares", "best_profile", "exchanged_players"]
 
 
 class Approximation(NamedTuple):
@@ -106,6 +106,13 @@ def best_profile(payoffs: Payoffs, strategies: Sequence[Sequence[Vector]]) -> Ap
     """
     lines, squares = best_on_lines(payoffs, strategies), best_on_squares(payoffs, strategies)
     return lines if squares is None or lines.regrets.max() <= squares.regrets.max() else squares
+
+
+def exchanged_players(found: Approximation, first: int, second: int) -> Approximation:
+    """The same for the game in which two players are renamed into each other."""
+    order = list(range(len(found.profile)))
+    order[first], order[second] = second, first
+    return Approximation(tuple(found.profile[player] for player in order), found.regrets[order])
 
 
 def better(payoffs: Payoffs, best: Approximation | None, profile: Profile) -> Approximation:
