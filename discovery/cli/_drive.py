@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from discovery.store import Journal
     from discovery.task import Task
 
-__all__ = ["drive", "finish", "run_task", "sandbox_report", "versions"]
+__all__ = ["drive", "finish", "require_packages", "run_task", "sandbox_report", "versions"]
 
 
 def versions(task: Task) -> dict[str, str]:
@@ -51,6 +51,25 @@ def run_task(journal: Journal) -> Task:
             hint="start a new run, or go back to the task as it was",
         )
     return task
+
+
+def require_packages(task: Task) -> None:
+    """Raises EnvironmentMissing, with the line to type, when a package that the task's harness loads is missing."""
+    import importlib.util
+    import re
+    from importlib import metadata
+
+    from discovery.errors import EnvironmentMissing
+
+    for package in task.harness.preload:
+        if importlib.util.find_spec(package.partition(".")[0]) is None:
+            lines = metadata.requires("discovery-agent") or ()
+            ours = [re.match(rf"{re.escape(package)}\b.*extra == ['\"](\w+)", line) for line in lines]
+            extras = [found[1] for found in ours if found and found[1] not in ("all", "dev")]
+            wanted = f'"discovery-agent[{extras[0]}]"' if extras else package
+            raise EnvironmentMissing(
+                f"task {task.name!r} needs the package {package}, which is not installed", hint=f"pip install {wanted}"
+            )
 
 
 def sandbox_report(name: str) -> dict[str, JSON]:

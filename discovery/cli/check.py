@@ -32,12 +32,13 @@ def command(
 
     discovery check ./my-task candidate.py --json
     """
-    from discovery.cli._drive import sandbox_report
+    from discovery.cli._drive import require_packages, sandbox_report
     from discovery.model import Program, Rejected, Verdict
     from discovery.task import check_source, load_task, task_spec
 
     spec = task_spec(task)
     loaded = load_task(spec)
+    require_packages(loaded)
     backend = sandbox_report(sandbox or "auto")["backend"]
     source = _read(file)
     try:

@@ -35,13 +35,14 @@ def command(
 
     discovery confirm @last --finalists 5 --json
     """
-    from discovery.cli._drive import run_task
+    from discovery.cli._drive import require_packages, run_task
     from discovery.evaluate import confirm as confirmation
     from discovery.loop import check_seeds
     from discovery.store import Journal, find_run
 
     with Journal.open(find_run(run, out), write=True) as journal:
         task = run_task(journal)
+        require_packages(task)
         seeds = [program.key for program in check_seeds(task)]
         chosen = confirmation.finalists(journal, seeds, finalists)
         evidence = _evidence(journal, [key for key, _ in chosen])

@@ -62,13 +62,14 @@ def _same_ground(journal: Journal, task: Task) -> None:
     Raises:
         ConfigError: the machine no longer enforces what the run's sandbox did.
     """
-    from discovery.cli._drive import sandbox_report, versions
+    from discovery.cli._drive import require_packages, sandbox_report, versions
     from discovery.errors import ConfigError
 
     then, now = journal.meta.versions, versions(task)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)
+    require_packages(task)
     before = journal.meta.sandbox
     after = sandbox_report(before["backend"])["capabilities"]
     rank = {"none": 0, "best_effort": 1, "enforced": 2}

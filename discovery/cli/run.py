@@ -108,9 +108,10 @@ def _start(
 ) -> tuple[Path, int]:
     from datetime import UTC, datetime
 
-    from discovery.cli._drive import drive, sandbox_report, versions
+    from discovery.cli._drive import drive, require_packages, sandbox_report, versions
     from discovery.store import Journal, RunMeta, new_run_folder, runs_folder
 
+    require_packages(task)
     report = sandbox_report(config.sandbox)
     folder = runs_folder(out) / name if name else new_run_folder(task.name, out)
     meta = RunMeta(

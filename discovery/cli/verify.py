@@ -29,11 +29,13 @@ def command(
 
     discovery verify runs/optimizers-20260102-150405/exports/optimizers_3f9a12
     """
-    from discovery.cli._drive import sandbox_report
+    from discovery.cli._drive import require_packages, sandbox_report
     from discovery.export import read_bundle, verify
+    from discovery.task import load_task
 
     document, files = read_bundle(path)
     spec = _trusted_task(document["run"]["task"], task)
+    require_packages(load_task(spec))
     backend = sandbox_report(sandbox or "auto")["backend"]
     print(f"re-checking {document['name']} in sandbox {backend} ...", file=sys.stderr)
     result = asyncio.run(verify(spec, document, files, backend))

@@ -183,6 +183,24 @@ def test_without_a_sandbox_nothing_runs(home: Path) -> None:
     assert not (home / "runs").exists() and not (home / "toy" / "evaluations.log").exists()
 
 
+def test_a_missing_package_is_named_with_the_line_to_type(
+    home: Path, here: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for verb in ("run", "check"):
+        arguments = ["optimizers"] if verb == "run" else ["optimizers", "program.py"]
+        (home / "program.py").write_text("value = 5\n")
+        with monkeypatch.context() as without:
+            without.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else object())
+            result = here(verb, *arguments, cwd=home)
+        assert result.returncode == 5 and "needs the package torch" in result.stderr
+        assert 'hint: pip install "discovery-agent[optimizers]"' in result.stderr
+    assert not (home / "runs").exists()
+    assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+    _edit(home, "Harness(", 'Harness(preload=("nothing_of_that_name",), ')
+    result = here("run", "./toy", cwd=home)
+    assert result.returncode == 5 and "hint: pip install nothing_of_that_name" in result.stderr
+
+
 def test_a_run_is_not_resumed_in_a_weaker_sandbox(home: Path, here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
     report = sandbox_report("auto")
