@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from discovery.config import LLMConfig, Price
 from discovery.events import Event
-from discovery.llm import Gateway, Limits, Redactor
+from discovery.llm import CallKey, Gateway, Limits, Message, Redactor
 from discovery.llm.openai import OpenAIChat
-from discovery.store import Journal, RunMeta
+from discovery.store import Journal, ModelCall, RunMeta
 from discovery.testing.loopback import Loopback
 
 META = RunMeta("toy-1", "toy", {}, {}, {}, "2026-01-02T15:04:05+00:00")
@@ -71,3 +73,47 @@ class Setting:
 
     def named(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def prompt_of(number: int) -> str:
+    """The prompt of call `number`; no other call has it."""
+    return f"prompt number {number}."
+
+
+def make_calls(folder: Path, url: str, count: int, told: Any, kill: tuple[str, int] | None = None) -> None:
+    """In a process of its own: make calls 0 to `count` - 1, eight at a time, and tell `told` of each reply handed over.
+
+    With `kill` = (where, n) the process kills itself at the n-th commit: `"before"` or `"after"` it, or once it is on
+    the `"disk"`, before anybody is handed the reply.
+    """
+    commits = 0
+
+    class Watched(Journal):
+        def add_model_call(self, call: ModelCall) -> None:
+            nonlocal commits
+            commits += 1
+            self._die("before")
+            super().add_model_call(call)
+            self._die("after")
+
+        async def durable(self) -> None:
+            await super().durable()
+            self._die("disk")
+
+        def _die(self, where: str) -> None:
+            if kill is not None and where == kill[0] and commits >= kill[1]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    async def work() -> None:
+        with Watched.open(folder, write=True) as journal:
+            chat = OpenAIChat("m", base_url=url, key="none", timeout=30)
+            async with Gateway(journal, {"m": chat}, LLMConfig(), prices={"m": PRICE}) as gateway:
+
+                async def one(number: int) -> None:
+                    prompt = (Message("user", prompt_of(number)),)
+                    reply = await gateway.complete(CallKey(number, "generate"), prompt, model="m")
+                    told.send((number, reply.text))
+
+                await asyncio.gather(*(one(number) for number in range(count)))
+
+    asyncio.run(work())

@@ -205,16 +205,17 @@ def test_when_the_run_drains_replies_under_way_are_kept_and_nothing_more_is_sent
         (Limits(calls=4), "calls", 4),
     ],
 )
-@pytest.mark.parametrize("at_once", [1, 8])
+@pytest.mark.parametrize(("at_once", "most_tokens"), [(1, 1000), (8, 1000), (8, 1)])
 def test_a_limit_is_exceeded_by_one_reply_at_most(
-    setting: Setting, limits: Limits, name: str, replies: int, at_once: int
+    setting: Setting, limits: Limits, name: str, replies: int, at_once: int, most_tokens: int
 ) -> None:
-    """A reply costs 20 cents and 150 tokens here, whatever was asked for."""
+    """A reply costs 20 cents and 150 tokens here, whatever was asked for; also more than a server should give."""
+    options = {"concurrency": at_once, "max_output_tokens": most_tokens}
 
     async def work() -> None:
         setting.server.behaviour = lambda asked: completion("paid", delay=0.005)
         with setting.journal(write=True) as journal:
-            async with setting.gateway(journal, limits=limits, concurrency=at_once) as gateway:
+            async with setting.gateway(journal, limits=limits, **options) as gateway:
                 results = await ask_all(gateway, range(20))
         reached = [result for result in results if isinstance(result, BudgetReached)]
         assert len(reached) == 20 - replies and all(error.limit == name for error in reached)
@@ -406,6 +407,32 @@ def test_a_call_that_fails_while_others_succeed_is_the_outcome_of_its_proposal(s
         assert len(setting.server.asked) == asked
 
     run(work())
+
+
+def test_being_told_to_slow_down_is_no_calls_fault(setting: Setting) -> None:
+    """However often, and whoever else gets through meanwhile."""
+    refused = 0
+
+    def behave(asked: Asked) -> Answer:
+        nonlocal refused
+        if "p3" in asked.prompt and refused < 12:
+            refused += 1
+            return failure(429, "slow down")
+        return completion("fine")
+
+    async def work() -> None:
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2) as gateway:
+                slow = asyncio.create_task(ask(gateway, 3))
+                others = 100
+                while not slow.done():
+                    await ask(gateway, others)
+                    others += 1
+                assert (await slow).text == "fine"
+
+    run(work())
+    assert refused == 12
 
 
 def test_a_prompt_too_long_is_the_outcome_of_its_call(setting: Setting) -> None:
