@@ -10,6 +10,7 @@ from discovery.tasks.nash import zoo
 from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.smtlib import smtlib
 from discovery.tasks.nash.solvers.z3 import decide
 
 EASY = [name for name in zoo.KNOWN if name != "bbm2"]
@@ -22,7 +23,7 @@ def systems(name: str) -> list[System]:
 def answer(system: System, target: Fraction, ordering: int = 4) -> str:
     lines = {index for index, line in enumerate(system.lines) if line.label.startswith("line")}
     problem = target_problem(system, target, lines=lines, regrets=True)
-    return str(decide(problem, ordering=ordering, work=20_000_000, seconds=30)["answer"])
+    return str(decide(smtlib(problem), ordering=ordering, work=20_000_000, seconds=30)["answer"])
 
 
 @pytest.mark.parametrize("name", EASY)
