@@ -26,7 +26,7 @@ from . import mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import missing, nothing_bounded
 from .command import ENVIRONMENT
-from .inner import ABI_SCOPE, landlock_abi
+from .inner import ABI_SCOPE, Files, Layer, landlock_abi
 from .limits import require_sane
 from .pipes import PipeExchange, readable
 from .seccomp import compiled_filter
@@ -115,11 +115,9 @@ class _Alone(Warm):
     def __init__(self, harness: Harness, code: bytes, view: mounts.View) -> None:
         self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=scratch_parent())
         self._code = code
-        confinement = {
-            "filter": compiled_filter(alone=True).hex(),
-            "files": {"read": view.sources, "write": [self._folder, *_DEVICES]},
-        }
-        super().__init__(harness, {self._folder: 0o700}, confinement, self._launch)
+        files = Files(view.sources, (self._folder, *_DEVICES))
+        layer = Layer(compiled_filter(alone=True).hex(), files, own_users=False)
+        super().__init__(harness, {self._folder: 0o700}, layer, self._launch)
 
     def _launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
         code = os.memfd_create("code", os.MFD_CLOEXEC)

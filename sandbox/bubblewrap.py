@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from . import command, mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import bubblewrap_report, missing
+from .inner import Layer
 from .limits import require_sane
 from .pipes import PipeExchange
 from .slot import WarmSlot
@@ -49,7 +50,7 @@ class Bubblewrap(Sandbox):
             return Warm(
                 harness,
                 command.FOLDERS,
-                {"filter": "", "files": None},  # bubblewrap has loaded the filter
+                Layer("", None, own_users=True),  # bubblewrap has loaded the filter
                 lambda control, log: command.launch_zygote(control, log, limits, files, view),
             )
 

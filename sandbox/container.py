@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ._base import Answer, Harness, Limits, SandboxError
 from .engine import connect, engine_errors
 from .exchange import Channel, Exchange, one_line
+from .inner import Layer
 from .limits import to_plain
 from .line import INWARD, MESSAGE_BYTES, OUTWARD
 from .pipes import readable
@@ -92,8 +93,7 @@ class Container:
             "entry": harness.entry,
             "preload": list(harness.preload),
             "folders": dict(folders),
-            "filter": compiled_filter().hex(),
-            "files": None,
+            "layer": Layer(compiled_filter().hex(), None, own_users=False),
         }
         self._stream.send([INWARD.pack(len(sources), 0), sources])
         self._stream.send(_message(boot))

@@ -19,6 +19,7 @@ from ._base import Limits
 __all__ = [
     "ABI_SCOPE",
     "Files",
+    "Layer",
     "adopt_orphans",
     "confinement",
     "die_with_parent",
@@ -87,6 +88,26 @@ class Files(NamedTuple):
 
     read: tuple[str, ...]
     write: tuple[str, ...]
+
+
+class Layer(NamedTuple):
+    """What of the inner layer depends on the backend; the same in JSON, where it is a list.
+
+    Attributes:
+        filter: A system-call filter in hexadecimal, or "" where the environment has one in force.
+        files: Where Landlock has to keep files apart; None where mounts do.
+        own_users: Whether the sandbox has a user namespace of its own, so that the kernel counts its processes alone.
+    """
+
+    filter: str
+    files: Files | None
+    own_users: bool
+
+    @classmethod
+    def from_plain(cls, data: list[Any]) -> Layer:
+        """From JSON."""
+        code, files, own_users = data
+        return cls(code, None if files is None else Files(tuple(files[0]), tuple(files[1])), own_users)
 
 
 class _Filter(ctypes.Structure):

@@ -15,6 +15,7 @@ from typing import Any
 
 from ._base import Answer, AnswerStatus, Harness, Limits, SandboxError
 from .exchange import one_line
+from .inner import Layer
 from .limits import to_plain
 from .line import MESSAGE_BYTES
 from .pipes import PipeExchange, readable
@@ -34,7 +35,7 @@ class Warm:
     Args:
         harness: What the zygote imports.
         folders: Writable folders inside and the modes they are reset to.
-        confinement: What of the inner layer the zygote has to bring: `filter` and `files` of its boot message.
+        layer: What of the inner layer the zygote has to bring.
         start: Starts the monitor of a sandbox whose pid 1 is a zygote reading the given control socket; boot messages
             go to the given descriptor.
 
@@ -46,7 +47,7 @@ class Warm:
         self,
         harness: Harness,
         folders: Mapping[str, int],
-        confinement: Mapping[str, Any],
+        layer: Layer,
         start: Callable[[socket.socket, int], subprocess.Popen[bytes]],
     ) -> None:
         self.usable = False
@@ -58,14 +59,14 @@ class Warm:
         try:
             with theirs:
                 self._monitor = start(theirs, self._log)
-            self._boot(harness, folders, confinement)
+            self._boot(harness, folders, layer)
         except BaseException:
             self.kill()
             raise
         self.usable = True
 
-    def _boot(self, harness: Harness, folders: Mapping[str, int], confinement: Mapping[str, Any]) -> None:
-        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), **confinement}
+    def _boot(self, harness: Harness, folders: Mapping[str, int], layer: Layer) -> None:
+        boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), "layer": layer}
         with contextlib.suppress(OSError):  # its end shows below, with the reason
             self._control.send(json.dumps(boot).encode())
         if not readable([self._control.fileno()], _START_SECONDS):

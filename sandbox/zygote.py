@@ -3,8 +3,7 @@
 As pid 1 it takes no signal from inside (not even SIGKILL), inherits every orphan, and takes the whole namespace with it
 when it ends. End of file on its line means that the owner of the slot is gone. Messages are JSON objects::
 
-    owner -> zygote   {"entry", "preload", "folders", "filter", "files"}    once; `filter` in hex, or "" where one is in
-                      force; `files` where Landlock is all there is: {"read", "write"}, else null
+    owner -> zygote   {"entry", "preload", "folders", "layer"}          once; `inner.Layer`
     zygote -> owner   {"ready": true, "confined": {...}, "resident": bytes} | {"failed": text}    once
     owner -> zygote   {"call": n, "limits"} with four descriptors (`Channels`)
     owner -> zygote   {"stop": n}                                    at any time; the call ends now
@@ -48,18 +47,18 @@ def main(line: Line | None = None) -> NoReturn:
     received = line.receive()
     if received is None:
         os._exit(0)
-    boot, filter_code = received[0], bytes.fromhex(received[0]["filter"])
-    files = None if boot["files"] is None else inner.Files(*(tuple(boot["files"][n]) for n in inner.Files._fields))
+    boot = received[0]
+    layer = inner.Layer.from_plain(boot["layer"])
     os.chdir(os.environ["HOME"])
     try:
-        if files is None:
+        if layer.files is None:
             inner.die_with_parent()
         else:
-            _stand_alone(files)
+            _stand_alone(layer.files)
         call = import_entry(boot["entry"], boot["preload"])
         gc.collect()
         gc.freeze()
-        confined = _rehearse(filter_code, files)
+        confined = _rehearse(layer)
     except BaseException as error:
         line.send({"failed": f"{type(error).__name__}: {error}"[:2000]})
         os._exit(1)
@@ -68,7 +67,7 @@ def main(line: Line | None = None) -> NoReturn:
     os.dup2(silence, 2)
     os.close(silence)
     line.send({"ready": True, "confined": confined, "resident": watch.resident_bytes()})
-    server = _Server(line, call, boot["folders"], filter_code, files)
+    server = _Server(line, call, boot["folders"], layer)
     while True:
         server.serve()
 
@@ -111,14 +110,14 @@ def _require_one_thread() -> None:
         raise RuntimeError(f"the warm process must have one thread before it forks; it has {count}")
 
 
-def _rehearse(filter_code: bytes, files: inner.Files | None) -> dict[str, str]:
+def _rehearse(layer: inner.Layer) -> dict[str, str]:
     """Enter the inner layer once in a throw-away child, so that a machine where it fails is known before any call, and
     return the kernel's account of how that child was confined."""
     read, write = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         try:
-            _enter(Limits(), watch.mapped_bytes(), filter_code, files)
+            _enter(Limits(), watch.mapped_bytes(), layer)
             os.write(write, json.dumps(inner.confinement()).encode())
             os._exit(0)
         except OSError as error:
@@ -142,14 +141,12 @@ class _Server:
         line: Line,
         call: Callable[..., Any],
         folders: dict[str, int],
-        filter_code: bytes,
-        files: inner.Files | None,
+        layer: inner.Layer,
     ) -> None:
         self._line = line
         self._call = call
         self._folders = folders
-        self._filter = filter_code
-        self._files = files
+        self._layer = layer
 
     def serve(self) -> None:
         """The next call, if a call is what comes next."""
@@ -165,7 +162,7 @@ class _Server:
         child = os.fork()
         if child == 0:
             self._line.close_in_child()
-            answer_call(self._call, channels, lambda: _enter(limits, mapped, self._filter, self._files))
+            answer_call(self._call, channels, lambda: _enter(limits, mapped, self._layer))
         for descriptor in channels:
             os.close(descriptor)
         self._line.begin(limits)
@@ -183,7 +180,7 @@ class _Server:
 
     def _leave(self) -> NoReturn:
         """The owner is gone, or the writable places cannot be cleaned: end with all descendants."""
-        if self._files is not None:  # elsewhere the kernel ends them and takes the mounts away
+        if self._layer.files is not None:  # elsewhere the kernel ends them and takes the mounts away
             for _ in watch.kill_everything():
                 pass
             _clean(self._folders)
@@ -222,17 +219,18 @@ class _Server:
         return {descriptor for descriptor, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
 
 
-def _enter(limits: Limits, mapped: int, filter_code: bytes, files: inner.Files | None) -> None:
+def _enter(limits: Limits, mapped: int, layer: inner.Layer) -> None:
     """The inner layer of the candidate's process."""
     inner.forbid_new_privileges()
     inner.set_dumpable(True)  # may see itself; the warm process stays hidden
     inner.offer_for_oom()
+    files = layer.files
     inner.restrict_self(None if files is None else files._replace(read=(*files.read, *_own_proc())))
-    # The warm process counts; without a user namespace of its own, the user's other processes would, too.
-    processes = limits.processes + 1 if files is None else None
+    # The warm process counts. Without a user namespace of its own, all processes of this user would.
+    processes = limits.processes + 1 if layer.own_users else None
     inner.limit_resources(limits, mapped_bytes=mapped, processes=processes)
-    if filter_code:
-        inner.filter_system_calls(filter_code)
+    if layer.filter:
+        inner.filter_system_calls(bytes.fromhex(layer.filter))
 
 
 def _own_proc() -> list[str]:

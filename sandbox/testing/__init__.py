@@ -11,7 +11,16 @@ A backend passes by one fixture::
 
 from __future__ import annotations
 
-from .attacks import ATTACKS, KIT_LIMITS, Attack
+from .attacks import ATTACKS, KIT_LIMITS, LEFTOVERS, Attack, Leftover
 from .kit import SandboxConformance, kit_harness, run_program
 
-__all__ = ["ATTACKS", "KIT_LIMITS", "Attack", "SandboxConformance", "kit_harness", "run_program"]
+__all__ = [
+    "ATTACKS",
+    "KIT_LIMITS",
+    "LEFTOVERS",
+    "Attack",
+    "Leftover",
+    "SandboxConformance",
+    "kit_harness",
+    "run_program",
+]

@@ -17,7 +17,10 @@ import pytest
 
 from .._base import Answer, Array, Harness, Limits, Sandbox, SandboxError, Slot
 from ..capabilities import PROPERTIES
-from .attacks import ATTACKS, KIT_LIMITS, Attack
+from .attacks import ATTACKS, KIT_LIMITS, LEFTOVERS, Attack, Leftover
+
+#: A secret in the owner's environment; no output of any program may hold it.
+_PLANTED = "planted" + "-key-4f1b"
 
 __all__ = ["SandboxConformance", "kit_harness", "run_program"]
 
@@ -62,7 +65,7 @@ def _of_an_engine(mount: str) -> bool:
     return any(part in mount for part in ("/overlay2/", "/containers/", "/netns/"))
 
 
-def _targets(canary: Path) -> dict[str, object]:
+def _targets(canary: Path) -> dict[str, Any]:
     """What an attack may want to know of the host."""
     engine = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
     return {
@@ -83,16 +86,17 @@ class SandboxConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def slot(cls, sandbox: Sandbox) -> Iterator[Slot]:
-        """A slot that most tests share."""
-        with sandbox.open(kit_harness(), KIT_LIMITS) as slot:
-            yield slot
+        """A slot that most tests share, of an owner with a secret in its environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PLANTED_KEY", _PLANTED)
+            with sandbox.open(kit_harness("numpy"), KIT_LIMITS) as slot:
+                yield slot
 
     @pytest.fixture(scope="class")
     @classmethod
-    def numeric(cls, sandbox: Sandbox) -> Iterator[Slot]:
+    def numeric(cls, slot: Slot) -> Slot:
         """A slot with numpy in it."""
-        with sandbox.open(kit_harness("numpy"), KIT_LIMITS) as slot:
-            yield slot
+        return slot
 
     def assert_sound(self, sandbox: Sandbox, slot: Slot) -> None:
         """The next honest program is answered rightly, and finds nothing of what ran before it."""
@@ -123,6 +127,24 @@ class SandboxConformance:
         after = _host()
         assert after[0] <= before[0] and after[1:] == before[1:]
         assert canary.read_text() == "alive"
+        assert _PLANTED not in repr(answer)
+
+    @pytest.mark.parametrize("pair", LEFTOVERS, ids=lambda pair: pair.name)
+    def test_leftovers(self, sandbox: Sandbox, slot: Slot, pair: Leftover, tmp_path: Path) -> None:
+        if pair.needs and sandbox.capabilities()[pair.needs].level == "none":
+            assert sandbox.capabilities()[pair.needs].mechanism, "what is not bounded has to be reported"
+            return
+        canary = tmp_path / "canary"
+        canary.write_text("alive")
+        before = canary.stat()
+        left = run_program(slot, pair.leave, **_targets(canary))
+        assert left.status in ("invalid", "crash"), left
+        found = run_program(slot, pair.look)
+        assert (found.status, found.value) == ("ok", {"found": []}), found
+        self.assert_sound(sandbox, slot)
+        after = canary.stat()
+        assert canary.read_text() == "alive" and list(tmp_path.iterdir()) == [canary]
+        assert (after.st_mode, after.st_uid, after.st_nlink) == (before.st_mode, before.st_uid, before.st_nlink)
 
     def test_control_a_wrong_answer_arrives_as_given(self, slot: Slot) -> None:
         assert run_program(slot, "def run(): return {'answer': 41}").value == {"answer": 41}

@@ -1,0 +1,513 @@
+"""Programs that reach for what is not theirs. Numbers of system calls are those of x86-64."""
+
+from __future__ import annotations
+
+from ._base import Attack, attack, outcomes, refused
+
+__all__ = ["REACH"]
+
+REACH: tuple[Attack, ...] = (
+    attack(
+        "the network",
+        "net_isolated",
+        "ok",
+        """
+        import socket
+        def reach(family, kind, address):
+            with socket.socket(family, kind) as client:
+                client.settimeout(1)
+                client.connect(address)
+        def run():
+            hosts = ("1.1.1.1", "127.0.0.1", "169.254.169.254")
+            kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+            outcomes = {f"{h} {k}": attempt(reach, socket.AF_INET, k, (h, 80)) for h in hosts for k in kinds}
+            outcomes["::1"] = attempt(reach, socket.AF_INET6, socket.SOCK_STREAM, ("::1", 80))
+            return outcomes
+        """,
+        outcomes("EAFNOSUPPORT", "ENETUNREACH", "EPERM", "EACCES"),
+    ),
+    attack(
+        "name resolution",
+        "net_isolated",
+        "ok",
+        """
+        import socket
+        def run():
+            return {"outcome": attempt(socket.getaddrinfo, "example.org", 80)}
+        """,
+        lambda answer: answer.value["outcome"] != "done",
+    ),
+    attack(
+        "netlink, packet, vsock and crypto sockets",
+        "syscall_filter",
+        "ok",
+        """
+        import socket
+        def run():
+            return {str(f): attempt(socket.socket, f, socket.SOCK_RAW) for f in (16, 17, 40, 38)}
+        """,
+        outcomes("EAFNOSUPPORT"),
+    ),
+    attack(
+        "engine sockets",
+        "fs_isolated",
+        "ok",
+        """
+        import os, socket
+        def connect(path):
+            with socket.socket(socket.AF_UNIX) as client: client.connect(path)
+        def run():
+            outcomes = {path: attempt(connect, path) for path in payload["sockets"]}
+            return outcomes | {path: attempt(os.listdir, path) for path in ("/run", "/var/run", "/home")}
+        """,
+        outcomes("ENOENT", "EACCES", "EAFNOSUPPORT"),
+    ),
+    attack(
+        "the warm process's memory and environment",
+        "fs_isolated",
+        "ok",
+        """
+        import os
+        def run():
+            parts = ("environ", "mem", "maps", "root/etc", "fd/0", "cwd")
+            return {part: attempt(lambda: os.listdir(f"/proc/1/{part}") if part.count("/root")
+                    else open(f"/proc/1/{part}", "rb").read(1)) for part in parts}
+        """,
+        refused,
+    ),
+    attack(
+        "writing to the system and to the interpreter",
+        "fs_isolated",
+        "ok",
+        """
+        import json, os, sys
+        def run():
+            harness = sys.modules["run_program"].__file__
+            targets = ("/usr/x", sys.prefix + "/lib/x", json.__file__, "/etc/passwd", harness, harness + "x")
+            return {t: attempt(lambda: open(t, "r+" if os.path.exists(t) else "w")) for t in targets}
+        """,
+        refused,
+    ),
+    attack(
+        "kernel switches",
+        "fs_isolated",
+        "ok",
+        """
+        import os
+        def run():
+            names = ("sys/kernel/core_pattern", "sysrq-trigger", "sys/vm/overcommit_memory", "sys/kernel/hostname")
+            outcomes = {name: attempt(lambda: open("/proc/" + name, "w")) for name in names}
+            if os.getppid() == 1 and not os.statvfs("/proc/sys").f_flag & os.ST_RDONLY:
+                outcomes["mount"] = "writable"
+            return outcomes
+        """,
+        refused,
+    ),
+    attack(
+        "remounting what is read-only",
+        "fs_isolated",
+        "ok",
+        """
+        def run():
+            import ctypes
+            root = ctypes.create_string_buffer(b"/")
+            return {"remount": syscall(165, 0, ctypes.addressof(root), 0, 0x20 | 0x1000, 0)}
+        """,
+        refused,
+    ),
+    attack(
+        "signals to others",
+        "pid_tree_kill",
+        "ok",
+        """
+        import os, signal
+        def run():
+            outcomes = {}
+            for target in (1, os.getppid()):
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGSTOP, signal.SIGKILL):
+                    outcomes[f"{target} {number}"] = attempt(os.kill, target, number)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            attempt(os.kill, -1, signal.SIGTERM)
+            attempt(os.killpg, 0, signal.SIGTERM)
+            return outcomes
+        """,
+        lambda answer: len(answer.value) >= 4,
+    ),
+    attack(
+        "core files",
+        "syscall_filter",
+        "ok",
+        """
+        import os, resource, signal
+        def run():
+            child = os.fork()
+            if child == 0:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            os.waitpid(child, 0)
+            return {"limit": resource.getrlimit(resource.RLIMIT_CORE)[1], "files": os.listdir(".")}
+        """,
+        lambda answer: answer.value["limit"] in (0, 1) and answer.value["files"] == [],
+    ),
+    attack(
+        "limits and priority of the warm process",
+        "syscall_filter",
+        "ok",
+        """
+        import ctypes, os, resource
+        def run():
+            nothing = (ctypes.c_ulong * 2)()
+            return {
+                "files": attempt(resource.prlimit, 1, resource.RLIMIT_NOFILE, (3, 3)),
+                "core": syscall(302, 0, 4, ctypes.addressof(nothing), 0),
+                "core, high bits set": syscall(302, 0, 4 + (1 << 32), ctypes.addressof(nothing), 0),
+                "core, old call": syscall(160, 4, ctypes.addressof(nothing)),
+                "nice": attempt(os.setpriority, os.PRIO_PROCESS, 1, 19),
+                "user": attempt(os.setpriority, os.PRIO_USER, 0, 19),
+                "cores": attempt(os.sched_setaffinity, 1, {0}),
+                "idle": attempt(os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
+        "inspection of processes, even of itself",
+        "syscall_filter",
+        "ok",
+        """
+        import os
+        def run():
+            own = os.getpid()
+            return {
+                "ptrace": syscall(101, 0, 0, 0, 0),
+                "ptrace the first": syscall(101, 16, 1, 0, 0),
+                "process_vm_readv": syscall(310, own, 0, 0, 0, 0, 0),
+                "process_vm_writev": syscall(311, own, 0, 0, 0, 0, 0),
+                "pidfd_getfd": syscall(438, os.pidfd_open(own), 1, 0),
+                "kcmp": syscall(312, own, own, 1, 0, 0),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
+        "namespaces and mounts",
+        "syscall_filter",
+        "ok",
+        """
+        def run():
+            return {
+                "unshare": syscall(272, 0x10000000),
+                "clone": syscall(56, 0x10000000 | 17, 0, 0, 0, 0),
+                "setns": syscall(308, 0, 0),
+                "mount": syscall(165, 0, 0, 0, 0, 0),
+                "umount": syscall(166, 0, 0),
+                "chroot": syscall(161, 0),
+                "pivot_root": syscall(155, 0, 0),
+                "open_tree": syscall(428, 0, 0, 0),
+                "move_mount": syscall(429, 0, 0, 0, 0, 0),
+                "fsopen": syscall(430, 0, 0),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
+        "kernel interfaces with a history",
+        "syscall_filter",
+        "ok",
+        """
+        def run():
+            return {
+                "bpf": syscall(321, 0, 0, 0),
+                "perf_event_open": syscall(298, 0, 0, 0, 0, 0),
+                "keyctl": syscall(250, 0, 0, 0, 0, 0),
+                "add_key": syscall(248, 0, 0, 0, 0, 0),
+                "io_uring_setup": syscall(425, 1, 0),
+                "userfaultfd": syscall(323, 0),
+                "kexec_load": syscall(246, 0, 0, 0, 0),
+                "finit_module": syscall(313, 0, 0, 0),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
+        "system calls of the future",
+        "syscall_filter",
+        "ok",
+        """
+        def run():
+            return {str(number): syscall(number, 0, 0, 0, 0, 0) for number in (463, 467, 468, 500, 599)}
+        """,
+        outcomes("ENOSYS"),
+    ),
+    attack(
+        "gaining privilege",
+        "syscall_filter",
+        "ok",
+        """
+        import os
+        def run():
+            status = dict(line.split(":\\t") for line in open("/proc/self/status").read().split("\\n") if line)
+            own = os.getppid() == 1  # has users of its own
+            return {
+                "setuid": attempt(os.setuid, 0) if own else "EPERM",
+                "root": "done" if own and "0" in status["Uid"].split() else "EPERM",
+                "capabilities": "EPERM" if int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0 else "done",
+                "bounding set": "done" if own and int(status["CapBnd"], 16) else "EPERM",
+                "new": "EPERM" if status["NoNewPrivs"] == "1" else "done",
+            }
+        """,
+        outcomes("EPERM", "EINVAL"),
+    ),
+    attack(
+        "the canary, keys and homes",
+        "fs_isolated",
+        "ok",
+        """
+        import os
+        def run():
+            paths = [payload["canary"], "/etc/shadow", "/root/.ssh/id_rsa", "/proc/1/root/etc/shadow"]
+            outcomes = {path: attempt(lambda: open(path).read()) for path in paths}
+            outcomes["folder"] = attempt(os.listdir, os.path.dirname(payload["canary"]))
+            outcomes["write"] = attempt(lambda: open(payload["canary"], "a"))
+            outcomes["remove"] = attempt(os.unlink, payload["canary"])
+            return outcomes
+        """,
+        refused,
+    ),
+    attack(
+        "secrets in memory",
+        "",
+        "ok",
+        """
+        import gc, os, sys
+        def run():
+            frame, seen = sys._getframe(), []
+            while frame is not None:
+                seen.append(repr(frame.f_locals))
+                frame = frame.f_back
+            seen += [repr(o) for o in gc.get_objects() if type(o) in (str, bytes, dict) and len(o) < 1000]
+            word = "planted" + "-key"
+            return {"environment": word in repr(dict(os.environ)), "memory": any(word in text for text in seen)}
+        """,
+        lambda answer: not any(answer.value.values()),
+    ),
+    attack(
+        "switches of the warm process",
+        "fs_isolated",
+        "ok",
+        """
+        import os
+        def run():
+            warm = os.getppid()
+            names = ("oom_score_adj", "comm", "coredump_filter", "timerslack_ns", "clear_refs", "attr/current", "mem")
+            def write(name): open(f"/proc/{warm}/{name}", "wb", buffering=0).write(b"1")
+            return {name: attempt(write, name) for name in names}
+        """,
+        refused,
+    ),
+    attack(
+        "signals by every other way",
+        "pid_tree_kill",
+        "ok",
+        """
+        import ctypes, fcntl, os, signal
+        def run():
+            first, info = os.getppid(), ctypes.create_string_buffer(128)
+            address = ctypes.addressof(info)
+            outcomes = {
+                "tgkill": syscall(234, first, first, 9), "tkill": syscall(200, first, 9),
+                "queue": syscall(129, first, 9, address), "queue to thread": syscall(297, first, first, 9, address),
+            }
+            descriptor = os.pidfd_open(first)
+            outcomes["descriptor"] = syscall(424, descriptor, 9, 0, 0)
+            read, write = os.pipe()
+            fcntl.fcntl(read, fcntl.F_SETOWN, first)
+            fcntl.fcntl(read, 10, signal.SIGKILL)
+            fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
+            os.write(write, b"x")
+            return outcomes
+        """,
+        lambda answer: len(answer.value) == 5,
+    ),
+    attack(
+        "becoming a reaper of its own",
+        "pid_tree_kill",
+        "ok",
+        """
+        import os, time
+        def run():
+            libc = __import__("ctypes").CDLL(None)
+            libc.prctl(36, 1, 0, 0, 0)
+            libc.prctl(1, 0, 0, 0, 0)
+            if os.fork() == 0:
+                if os.fork() == 0:
+                    os.setsid()
+                    time.sleep(600)
+                os._exit(0)
+            return {"n": 1}
+        """,
+        lambda answer: answer.value == {"n": 1},
+    ),
+    attack(
+        "calls of other architectures",
+        "syscall_filter",
+        "ok",
+        """
+        import ctypes, mmap, os
+        def ends(action):
+            child = os.fork()
+            if child == 0:
+                action()
+                os._exit(0)
+            status = os.waitpid(child, 0)[1]
+            return "SIGSYS" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 31 else str(status)
+        def old():
+            page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+            page.write(bytes.fromhex("b814000000" "cd80" "c3"))
+            ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+        def run():
+            return {"x32": ends(lambda: ctypes.CDLL(None).syscall(0x40000000 + 39)), "i386": ends(old)}
+        """,
+        outcomes("SIGSYS"),
+    ),
+    attack(
+        "namespaces by the newer call",
+        "syscall_filter",
+        "ok",
+        """
+        import ctypes
+        def run():
+            arguments = (ctypes.c_uint64 * 11)(0x10000000)
+            return {"clone3": syscall(435, ctypes.addressof(arguments), 88)}
+        """,
+        outcomes("ENOSYS"),
+    ),
+    attack(
+        "identity maps and other files of itself",
+        "fs_isolated",
+        "ok",
+        """
+        import os
+        def write(path, data):
+            with open(path, "wb", buffering=0) as file: file.write(data)
+        def run():
+            return {
+                "uid_map": attempt(write, "/proc/self/uid_map", b"0 0 1"),
+                "setgroups": attempt(write, "/proc/self/setgroups", b"deny"),
+                "last pid": attempt(write, "/proc/sys/kernel/ns_last_pid", b"1"),
+                "cgroup": attempt(os.mkdir, "/sys/fs/cgroup/x"),
+                "cgroup memory": attempt(write, "/sys/fs/cgroup/memory/memory.limit_in_bytes", b"-1"),
+                "cgroup max": attempt(write, "/sys/fs/cgroup/memory.max", b"max"),
+            }
+        """,
+        refused,
+    ),
+    attack(
+        "devices, graphics cards among them",
+        "gpu_masking",
+        "ok",
+        """
+        import os
+        def run():
+            names = ("nvidia0", "nvidiactl", "nvidia-uvm", "dri/card0", "dri/renderD128", "kfd", "kvm", "fuse", "mem",
+                     "kmsg", "net/tun", "vda", "sda", "nvme0n1", "loop0", "loop-control", "userfaultfd", "input/event0")
+            return {name: attempt(os.open, "/dev/" + name, os.O_RDONLY) for name in names}
+        """,
+        refused,
+    ),
+    attack(
+        "typing into the terminal",
+        "syscall_filter",
+        "ok",
+        """
+        import fcntl, os
+        def push(number): fcntl.ioctl(number, 0x5412, b"x")
+        def run():
+            outcomes = {str(n): attempt(push, n) for n in (0, 1, 2)}
+            outcomes["high bits"] = syscall(16, 0, 0x5412 + (1 << 32), 0)
+            return outcomes | {"tty": attempt(os.open, "/dev/tty", os.O_RDWR)}
+        """,
+        outcomes("EPERM", "ENXIO", "ENOENT", "EACCES"),
+    ),
+    attack(
+        "a setuid program of its own",
+        "fs_isolated",
+        "ok",
+        """
+        import os, shutil, subprocess, sys
+        def run():
+            open("tool", "wb").write(b"#!/bin/sh\\nid -u\\n")
+            mode = attempt(os.chmod, "tool", 0o6777)
+            before = os.getresuid()
+            attempt(subprocess.run, ["./tool"])
+            for tool in ("su", "sudo", "mount", "passwd", "pkexec", "newuidmap"):
+                path = shutil.which(tool)
+                if path: attempt(lambda: subprocess.run([path, "-h"], stdin=subprocess.DEVNULL, timeout=2))
+            return {"same": os.getresuid() == before}
+        """,
+        lambda answer: answer.value == {"same": True},
+    ),
+    attack(
+        "a library of its own",
+        "fs_isolated",
+        "ok",
+        """
+        import ctypes, glob, shutil, sys
+        def run():
+            library = glob.glob(sys.base_prefix + "/lib/python3*/lib-dynload/_struct*.so")
+            library += glob.glob(sys.base_prefix + "/lib/python3*/lib-dynload/*.so")
+            shutil.copyfile(library[0], "own.so")
+            return {"load": attempt(ctypes.CDLL, "./own.so")}
+        """,
+        outcomes("done", "OSError", "EACCES", "EPERM"),
+    ),
+    attack(
+        "installing packages",
+        "net_isolated",
+        "ok",
+        """
+        import subprocess, sys
+        def run():
+            command = [sys.executable, "-m", "pip", "--no-input", "--retries", "0", "install", "no-such-package-at-all"]
+            try: code = subprocess.run(command, capture_output=True, timeout=15).returncode
+            except OSError: code = 1
+            return {"failed": code != 0, "missing": attempt(__import__, "no_such_package_at_all")}
+        """,
+        lambda answer: answer.value == {"failed": True, "missing": "ModuleNotFoundError"},
+    ),
+    attack(
+        "every descriptor there is",
+        "",
+        ("ok", "invalid"),
+        """
+        import array, os, socket
+        def run():
+            for number in range(3, 1024):
+                attempt(os.set_blocking, number, False)
+                for action in (
+                    lambda: os.write(number, b"{}"), lambda: os.read(number, 1),
+                    lambda: os.ftruncate(number, 0), lambda: os.lseek(number, 0, 0),
+                ): attempt(action)
+                def send():
+                    with socket.socket(fileno=os.dup(number)) as own:
+                        own.sendmsg([b'{"stop": 1}'], [(1, 1, array.array("i", [0]))])
+                attempt(send)
+            return {"n": 1}
+        """,
+    ),
+    attack(
+        "more layers of Landlock than there may be",
+        "",
+        "ok",
+        """
+        import ctypes
+        def run():
+            attributes = (ctypes.c_uint64 * 3)(0, 0, 2)
+            last = ""
+            for _ in range(20):
+                number = ctypes.CDLL(None).syscall(444, ctypes.byref(attributes), 24, 0)
+                last = syscall(446, number, 0) if number >= 0 else "ENOSYS"
+            return {"last": last}
+        """,
+        lambda answer: bool(answer.value),
+    ),
+)
