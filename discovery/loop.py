@@ -17,25 +17,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from discovery.config import RunConfig
-from discovery.errors import DiscoveryError, TaskError
+from discovery.course import Course
+from discovery.errors import DiscoveryError
 from discovery.evaluate import Pool
 from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.llm import BudgetReached, ChatError, Drained, OutOfService
-from discovery.model import Program, Proposal, Rejected, Verdict
-from discovery.propose import Context, Draft, Memory, Notebook, Proposer
-from discovery.randomness import stream
-from discovery.search import MEASURE, Stopping, make_strategy
+from discovery.model import Program, Proposal, Verdict
+from discovery.propose import Context, Draft, Proposer
+from discovery.search import MEASURE
 from discovery.store import Asked, Journal, Outcome
-from discovery.task import Stage, Task, check_source, task_code
+from discovery.task import Stage, Task
 
-__all__ = ["SEEDS", "Loop", "Summary", "active_seconds", "check_seeds"]
-
-#: Kind of the note that holds the programs a run starts from besides the task's seeds: a list of sources.
-SEEDS = "seeds"
+__all__ = ["Loop", "Summary", "active_seconds"]
 
 
 @dataclass(frozen=True)
@@ -45,34 +42,6 @@ class Summary:
     reason: str
     proposals: int
     judged: int
-
-
-def check_seeds(task: Task, more: Sequence[str] = ()) -> list[Program]:
-    """The programs that a run starts from, checked: the task's seeds, and those in `more` that differ from them.
-
-    Raises:
-        TaskError: there is none, one is rejected by the task's own language, two are equal, or the task's code raised.
-        Rejected: the language refuses one in `more`.
-    """
-    programs: list[Program] = []
-    with task_code(task.name, "seeds"):
-        seeds = list(task.seeds())
-    for seed in seeds:
-        try:
-            programs.append(check_source(task, seed.source))
-        except Rejected as error:
-            raise TaskError(
-                f"seed {seed.name!r} of task {task.name!r} is rejected by its own language: {error}"
-            ) from error
-    if not programs:
-        raise TaskError(f"task {task.name!r} has no seed program; at least one is needed")
-    if len({program.key for program in programs}) < len(programs):
-        raise TaskError(f"two seeds of task {task.name!r} are the same program; each must differ")
-    for source in more:
-        program = check_source(task, source)
-        if program.key not in {known.key for known in programs}:
-            programs.append(program)
-    return programs
 
 
 def active_seconds(journal: Journal) -> float:
@@ -125,18 +94,8 @@ class Loop:
         self._pool = pool
         pool.on_lost = lambda line: self.emit(Alarm(line))
         self._observers = list(observers)
-        self._seeds = check_seeds(task, [source for note in journal.notes(SEEDS) for source in note])
-        self._strategy = make_strategy(
-            config.search,
-            [program.key for program in self._seeds],
-            stage=task.stages[-1].name,
-            features=task.features,
-            models=config.llm.models,
-        )
-        self._stopping = Stopping(config.target, config.stagnation)
-        self._memory = Memory(journal)
-        every = 0 if self._strategy.independent else proposer.reflect_every
-        self._notebook = Notebook(journal, self._memory, proposer, self.emit, every)
+        self._course = Course(journal, task, config, proposer, self.emit)
+        self._notebook = self._course.notebook
         self._reflecting: asyncio.Task[None] | None = None
         self._stopped_by: ChatError | None = None
         self._asked = journal.asked_count()
@@ -290,12 +249,9 @@ class Loop:
         self._changed.clear()
 
     def _tell(self, seen: int) -> None:
-        """Tell strategy and memory the outcomes up to number `seen`."""
-        for place in range(len(self._memory) + 1, seen + 1):
-            outcome = self._outcomes.pop(place)
-            self._strategy.tell(outcome)
-            self._stopping.tell(outcome, self._strategy.estimates)
-            self._memory.tell(outcome)
+        """Tell the outcomes up to number `seen`; lessons that are due then are drawn beside."""
+        for place in range(self._course.told + 1, seen + 1):
+            self._course.tell(self._outcomes.pop(place))
         if self._notebook.owed() and self._reflecting is None and not self._draining.is_set():
             self._reflecting = asyncio.create_task(self._reflect())
 
@@ -322,12 +278,11 @@ class Loop:
         """Ask for proposal `index` and commit what it depends on; None when what was told says to stop."""
         seen = self._visible()
         self._tell(seen)
-        if reason := self._stopping.reason:
+        if reason := self._course.stopping.reason:
             self.drain(reason)
             return None
         self._notebook.collect()
-        proposal = self._strategy.ask(index, stream(self._config.seed, index, "ask"), seen)
-        asked = Asked(proposal, self._notebook.hints, self._lessons())
+        asked = Asked(self._course.ask(index), self._notebook.hints, self._lessons())
         self._journal.add_asked(asked)
         self._asked += 1
         return asked
@@ -336,21 +291,14 @@ class Loop:
         """Start writing a proposal, in the context it was asked in."""
         proposal = asked.proposal
         self._tell(proposal.seen)
-        rng = stream(self._config.seed, proposal.index, "propose")
-        context = self._memory.context(proposal, rng, *self._notebook.as_of(asked))
-        if self._strategy.independent:
-            context = Context(rng, context.parents)
+        context = self._course.context(asked)
         self._writing.add(proposal.index)
         self._launch(proposal.index, self._pursue(proposal, context))
 
     async def _pursue(self, proposal: Proposal, context: Context) -> None:
         """Have a proposal written and checked, commit it, and judge it."""
-        draft = Draft("")
         try:
-            draft = await self._write(proposal, context)
-            program = None if draft.refusal else check_source(self._task, draft.source)
-        except Rejected as error:
-            program, draft = None, replace(draft, refusal=str(error))
+            draft, program = await self._course.write(proposal, context)
         except ChatError as error:
             self._stop_for(error)
             return
@@ -364,13 +312,6 @@ class Loop:
         new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
         self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
         await self._judge(proposal, program)
-
-    async def _write(self, proposal: Proposal, context: Context) -> Draft:
-        if proposal.seed is not None:
-            return Draft(self._seeds[proposal.seed].source)
-        if proposal.operator == MEASURE:
-            return Draft(context.parents[0].program.source)
-        return await self._proposer.propose(proposal, context)
 
     def _reject(self, proposal: Proposal, draft: Draft) -> None:
         verdict = Verdict("rejected", message=draft.refusal)

@@ -22,6 +22,7 @@ from discovery.cli.diff import command as diff_command
 from discovery.cli.doctor import command as doctor_command
 from discovery.cli.export import command as export_command
 from discovery.cli.list import command as list_command
+from discovery.cli.replay import command as replay_command
 from discovery.cli.resume import command as resume_command
 from discovery.cli.run import command as run_command
 from discovery.cli.show import command as show_command
@@ -77,6 +78,7 @@ app.command("export")(export_command)
 app.command("verify")(verify_command)
 app.add_typer(steer_app, name="steer")
 app.add_typer(task_app, name="task")
+app.command("replay")(replay_command)
 app.command("doctor")(doctor_command)
 
 

@@ -37,12 +37,16 @@ def versions(task: Task) -> dict[str, str]:
     return found
 
 
-def run_task(journal: Journal) -> Task:
-    """The task of the run in `journal`. Raises ConfigError when it is not the one that the run began with."""
+def run_task(journal: Journal, spec: str | None = None) -> Task:
+    """The task of the run in `journal`, at `spec` where it has moved.
+
+    Raises:
+        ConfigError: it is not the one that the run began with.
+    """
     from discovery.errors import ConfigError
     from discovery.task import load_task
 
-    task = load_task(journal.meta.task)
+    task = load_task(spec or journal.meta.task)
     then = journal.meta.versions["task"]
     if then != task.version:
         raise ConfigError(

@@ -45,7 +45,7 @@ class Start:
     def __init__(
         self, task: Task, config: RunConfig, folder: Path | None, origins: Sequence[str], out: Path | None
     ) -> None:
-        from discovery.loop import check_seeds
+        from discovery.course import check_seeds
         from discovery.propose import Symbolic
 
         check_seeds(task)
@@ -61,7 +61,7 @@ class Start:
 
     def record(self, journal: Journal) -> None:
         """Commit it to the journal of the new run."""
-        from discovery.loop import SEEDS
+        from discovery.course import SEEDS
 
         if self._more:
             journal.add_note(SEEDS, self._more)

@@ -36,8 +36,8 @@ def command(
     discovery confirm @last --finalists 5 --json
     """
     from discovery.cli._drive import require_packages, run_task
+    from discovery.course import check_seeds
     from discovery.evaluate import confirm as confirmation
-    from discovery.loop import check_seeds
     from discovery.store import Journal, find_run
 
     with Journal.open(find_run(run, out), write=True) as journal:

@@ -24,6 +24,9 @@ def command(
         bool, typer.Option("--lineage", help="The path from a seed to the program (the best without ID).")
     ] = False,
     failures: Annotated[bool, typer.Option("--failures", help="What went wrong, by class and operator.")] = False,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="What models were asked for a program, and what they replied.")
+    ] = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,19 +37,23 @@ def command(
     discovery show @last@best
 
     discovery show @last:3f9a --lineage
+
+    discovery show @last:3f9a --prompts
     """
     from discovery.errors import ConfigError
     from discovery.store import Journal, find_run, split_program
     from discovery.view.console import print_json, show
 
     name, prefix = split_program(run)
-    chosen = [option for option, wanted in _options(programs, lineage, failures) if wanted]
+    chosen = [option for option, wanted in _options(programs, lineage, failures, prompts) if wanted]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} are different views", hint="ask for one at a time")
     if prefix is not None and (programs or failures):
         raise ConfigError(f"{chosen[0]} is a view of a whole run", hint=f"`discovery show {name} {chosen[0]}`")
     with Journal.open(find_run(name, out)) as journal:
-        if programs:
+        if prompts:
+            data, parts = _prompts(journal, prefix)
+        elif programs:
             data, parts = _programs(journal)
         elif lineage:
             data, parts = _lineage(journal, journal.find("best" if prefix is None else prefix))
@@ -63,8 +70,20 @@ def command(
         show(*parts)
 
 
-def _options(programs: bool, lineage: bool, failures: bool) -> list[tuple[str, bool]]:
-    return [("--programs", programs), ("--lineage", lineage), ("--failures", failures)]
+def _options(programs: bool, lineage: bool, failures: bool, prompts: bool) -> list[tuple[str, bool]]:
+    return [("--programs", programs), ("--lineage", lineage), ("--failures", failures), ("--prompts", prompts)]
+
+
+def _prompts(journal: Journal, prefix: str | None) -> tuple[dict[str, JSON], list[RenderableType]]:
+    """Of a program (RUN:ID), of a proposal by its number (RUN:#N), or the list of all calls of a run."""
+    from discovery.view.conversation import calls_list, calls_table, conversation, conversation_view
+
+    if prefix is None:
+        rows = calls_list(journal)
+        return {"calls": rows}, [calls_table(rows)]
+    index = int(prefix[1:]) if prefix[:1] == "#" and prefix[1:].isdecimal() else None
+    data = conversation(journal, journal.program_row(journal.find(prefix)).first if index is None else index)
+    return {"prompts": data}, conversation_view(data)
 
 
 def _run(journal: Journal) -> tuple[dict[str, JSON], list[RenderableType]]:
@@ -96,7 +115,7 @@ def _lineage(journal: Journal, key: str) -> tuple[dict[str, JSON], list[Renderab
 
 
 def _failures(journal: Journal) -> tuple[dict[str, JSON], list[RenderableType]]:
-    from discovery.view.failures import failures, failures_table
+    from discovery.view.failures import agent_table, failures, failures_table
 
     found = failures(journal)
-    return {"failures": found}, [failures_table(found)]
+    return {"failures": found}, [failures_table(found), *([agent_table(found)] if found["agent"]["written"] else [])]

@@ -13,11 +13,13 @@ from discovery.cli._options import JsonOption, OutOption
 
 __all__ = ["app"]
 
-_HELP = """Take part in RUN by hand: answer its prompts in a model's place (`--model queue`).
+_HELP = """Take part in RUN by hand: answer its prompts in a model's place (`--model queue`), or give its models a hint.
 
 discovery steer @last inbox
 
 discovery steer @last answer 12-generate-0 --file reply.md
+
+discovery steer @last hint "Try something that forgets its past."
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
@@ -94,3 +96,24 @@ def answer(
     reply(folder, name, text)
     later = "" if lease_holder(folder) is not None else f"; nobody runs it now, `discovery resume {folder}` takes it"
     print(f"answered {name}{later}", file=sys.stderr)
+
+
+@app.command("hint")
+def hint(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="One or two sentences, for every later prompt.")],
+) -> None:
+    """Tell the models of a run something. It enters with the next proposal that is asked for, and stays.
+
+    discovery steer @last hint "Try something that forgets its past."
+    """
+    from discovery.errors import ConfigError
+    from discovery.store import Journal, give_hint, lease_holder
+
+    folder: Path = context.obj
+    with Journal.open(folder) as journal:
+        if not journal.meta.config["llm"]["models"]:
+            raise ConfigError(f"run {journal.meta.name} has no language model: a hint would reach nobody")
+    give_hint(folder, text)
+    when = "with the next proposal" if lease_holder(folder) is not None else f"when `discovery resume {folder}` goes on"
+    print(f"the hint enters {when}", file=sys.stderr)

@@ -31,7 +31,7 @@ from discovery.llm.prices import price_of
 from discovery.llm.providers import check_models, open_gateway
 from discovery.llm.queue import Waiting, answer, waiting
 from discovery.llm.redact import Redactor
-from discovery.llm.replay import ReplayChat
+from discovery.llm.replay import Recorded, ReplayChat
 from discovery.llm.tokens import estimate_prompt, estimate_text
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "OutOfService",
     "ParameterRefused",
     "PromptChanged",
+    "Recorded",
     "Redactor",
     "Refused",
     "ReplayChat",

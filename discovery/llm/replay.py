@@ -21,7 +21,7 @@ from discovery.llm._base import (
 )
 from discovery.store import Journal, ModelCall
 
-__all__ = ["ReplayChat", "check_prompt", "recorded_error", "recorded_failure", "recorded_reply"]
+__all__ = ["Recorded", "ReplayChat", "check_prompt", "recorded_error", "recorded_failure", "recorded_reply"]
 
 _DIFF_LINES = 60
 
@@ -48,14 +48,7 @@ class ReplayChat:
             PromptChanged: it made one with another prompt, or of another model.
             CallFailed: as recorded.
         """
-        call = self._journal.model_call(request.key.proposal, request.key.step, request.key.attempt)
-        if call is None:
-            made = [f"{other.step}-{other.attempt}" for other in self._journal.model_calls(request.key.proposal)]
-            raise NotRecorded(
-                f"run {self._journal.meta.name} holds no reply for model call {request.key}; for proposal "
-                f"{request.key.proposal} it holds: {', '.join(made) or 'none'}",
-                hint="the replay has left the path of the run: has the task, a prompt or a version changed?",
-            )
+        call = _recorded(self._journal, request.key)
         check_prompt(call, request.messages, self._model)
         failure = recorded_failure(call)
         if failure is not None:
@@ -67,6 +60,65 @@ class ReplayChat:
 
     async def close(self) -> None:
         """The journal is its owner's to close."""
+
+
+class Recorded:
+    """Answers proposers from a journal that is only read: a gateway without models. See `Completes`.
+
+    Args:
+        journal: Of the recorded run.
+        any_prompt: Answer by call key alone, also where the prompt is another than the recorded one.
+
+    Attributes:
+        used: Replies given.
+        changed: Those of them whose prompt was another.
+    """
+
+    def __init__(self, journal: Journal, *, any_prompt: bool = False) -> None:
+        self._journal, self._any_prompt = journal, any_prompt
+        self.used = 0
+        self.changed = 0
+
+    async def complete(
+        self,
+        key: CallKey,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> Reply:
+        """The recorded reply.
+
+        Raises:
+            NotRecorded, PromptChanged, CallFailed: as `ReplayChat.complete`.
+        """
+        call = _recorded(self._journal, key)
+        if self._any_prompt:
+            self.changed += call.prompt != tuple((message.role, message.content) for message in messages)
+        else:
+            check_prompt(call, messages, model)
+        self.used += 1
+        failure = recorded_failure(call)
+        if failure is not None:
+            raise failure
+        return recorded_reply(call, reused=True)
+
+    def drain(self) -> None:
+        """Nothing waits."""
+
+
+def _recorded(journal: Journal, key: CallKey) -> ModelCall:
+    """The call of this key. Raises NotRecorded."""
+    call = journal.model_call(key.proposal, key.step, key.attempt)
+    if call is None:
+        made = [f"{other.step}-{other.attempt}" for other in journal.model_calls(key.proposal)]
+        raise NotRecorded(
+            f"run {journal.meta.name} holds no reply for model call {key}; for proposal "
+            f"{key.proposal} it holds: {', '.join(made) or 'none'}",
+            hint="the replay has left the path of the run: has the task, a prompt or a version changed?",
+        )
+    return call
 
 
 def check_prompt(call: ModelCall, messages: Sequence[Message], model: str) -> None:

@@ -25,10 +25,18 @@ class Notebook:
         proposer: Draws the lessons, each time `every` more outcomes were told.
         emit: Commits an event.
         every: Outcomes between reflections; 0 for none.
+        anew: Whether to draw the lessons once more rather than take those of the journal.
     """
 
     def __init__(
-        self, journal: Journal, memory: Memory, proposer: Proposer, emit: Callable[[Event], None], every: int
+        self,
+        journal: Journal,
+        memory: Memory,
+        proposer: Proposer,
+        emit: Callable[[Event], None],
+        every: int,
+        *,
+        anew: bool = False,
     ) -> None:
         self._journal, self._memory, self._proposer, self._emit = journal, memory, proposer, emit
         self._every = every
@@ -36,7 +44,7 @@ class Notebook:
         self._hints: list[str] = []
         self._names: set[str] = set()
         for event in journal.events():
-            if event["event"] == "Reflected":
+            if event["event"] == "Reflected" and not anew:
                 self._lessons.append(tuple(event["lessons"]))
             elif event["event"] == "Hinted":
                 self._hint(event["name"], event["text"])
@@ -71,13 +79,14 @@ class Notebook:
         """Whether enough was told for another reflection."""
         return self.reflections < self.made_by(len(self._memory))
 
-    async def reflect(self) -> None:
-        """Make the reflections that are owed, one after the other: each builds on the one before.
+    async def reflect(self, number: int | None = None) -> None:
+        """Make the reflections that are owed, or those up to `number`, one after the other: each builds on the one
+        before.
 
         Raises:
             ChatError: see `discovery.llm`; what is still owed is made on resume.
         """
-        while self.owed():
+        while self.owed() if number is None else self.reflections < number:
             start = self.reflections * self._every
             told = self._memory.since(start, start + self._every)
             lessons = await self._proposer.reflect(told[-1].index, told, self._lessons[-1])

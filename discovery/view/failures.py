@@ -10,10 +10,11 @@ from typing import NamedTuple
 from rich.table import Table
 
 from discovery.model import JSON
+from discovery.propose.replies import TROUBLES
 from discovery.store import Journal
 from discovery.view.text import one_line
 
-__all__ = ["failures", "failures_table"]
+__all__ = ["agent_table", "failures", "failures_table"]
 
 _SCORED = ("scored", "proved")
 _EXAMPLE = 160
@@ -29,7 +30,8 @@ def failures(journal: Journal) -> dict[str, JSON]:
 
     Returns:
         `operators`: operator to number of judged proposals; `classes`: one entry per failing class, the most frequent
-        first, with `status`, `stage`, `count`, `operators` (operator to count) and `message`, the commonest there.
+        first, with `status`, `stage`, `count`, `operators` (operator to count) and `message`, the commonest there;
+        `agent`: what was wrong with the replies of models, also where a program came of them in the end.
     """
     operators = {row.proposal.index: row.proposal.operator for row in journal.proposals()}
     judged: Counter[str] = Counter()
@@ -59,6 +61,43 @@ def failures(journal: Journal) -> dict[str, JSON]:
             }
             for kind, count in ranked
         ],
+        "agent": _agent(journal),
+    }
+
+
+def _agent(journal: Journal) -> dict[str, JSON]:
+    """What models did: proposals written by them, replies, and each trouble with how often it came and how often a
+    program came of that proposal all the same; by operator and model."""
+    written, calls, mended = 0, 0, 0
+    troubles: dict[str, Counter[str]] = {}
+    models: dict[str, Counter[str]] = {}
+    for row in journal.proposals():
+        if "calls" not in row.notes:
+            continue
+        written, calls, mended = written + 1, calls + row.notes["calls"], mended + bool(row.notes.get("mended"))
+        for trouble in row.notes["troubles"]:
+            counts = troubles.setdefault(trouble, Counter())
+            counts["count"] += 1
+            models.setdefault(trouble, Counter())[row.notes["model"]] += 1
+        for trouble in set(row.notes["troubles"]):
+            troubles[trouble]["proposals"] += 1
+            troubles[trouble]["recovered"] += row.key is not None
+    ranked = sorted(troubles.items(), key=lambda item: (-item[1]["count"], item[0]))
+    return {
+        "written": written,
+        "calls": calls,
+        "mended": mended,
+        "troubles": [
+            {
+                "trouble": name,
+                "meaning": TROUBLES.get(name, ""),
+                "count": counts["count"],
+                "proposals": counts["proposals"],
+                "recovered": counts["recovered"],
+                "models": dict(sorted(models[name].items())),
+            }
+            for name, counts in ranked
+        ],
     }
 
 
@@ -87,3 +126,23 @@ def failures_table(found: Mapping[str, JSON]) -> Table:
 
 def _cell(count: int, total: int) -> str:
     return f"{count} ({count / total:.0%})" if count else "-"
+
+
+def agent_table(found: Mapping[str, JSON]) -> Table:
+    """What was wrong with the replies of models, for a terminal."""
+    agent = found["agent"]
+    table = Table(
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        title=f"models: {agent['calls']} replies for {agent['written']} proposals, {agent['mended']} mended in reading",
+        title_justify="left",
+        title_style="",
+    )
+    for name in ("trouble", "replies", "proposals", "with a program in the end", "models", "meaning"):
+        table.add_column(name, justify="left" if name in ("trouble", "models", "meaning") else "right", no_wrap=True)
+    for entry in agent["troubles"]:
+        models = ", ".join(f"{one_line(model, 30)} {count}" for model, count in entry["models"].items())
+        counts = (str(entry[name]) for name in ("count", "proposals", "recovered"))
+        table.add_row(entry["trouble"], *counts, models, entry["meaning"])
+    return table

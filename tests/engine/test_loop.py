@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discovery.config import RunConfig
+from discovery.course import check_seeds
 from discovery.errors import TaskError
 from discovery.evaluate import Pool
 from discovery.events import Improved, Judged, Observer, Proposed, RunStarted, RunStopped
-from discovery.loop import Loop, Summary, active_seconds, check_seeds
+from discovery.loop import Loop, Summary, active_seconds
 from discovery.model import Program, content_key
 from discovery.propose import Symbolic
 from discovery.search import MEASURE

@@ -6,7 +6,7 @@ text before those that do. A reply is data. Nothing in it is ever carried out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -37,7 +37,7 @@ Trouble: TypeAlias = Literal[
     "call failed",
 ]
 #: What can go wrong with a model's reply, and what a single message says of each.
-TROUBLES: dict[Trouble, str] = {
+TROUBLES: Mapping[str, str] = {
     "empty reply": "the model answered nothing",
     "refusal": "the model declined",
     "oversized reply": f"the reply was larger than {MAX_REPLY_BYTES // 1000} kB",
