@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import keyword
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from discovery.errors import ConfigError, NotFound
+from discovery.errors import ConfigError, EnvironmentMissing, NotFound
 from discovery.evaluate.confirm import confirmed_of
 from discovery.model import JSON, content_key
 from discovery.store import Journal
@@ -66,6 +67,7 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
 
     Raises:
         ConfigError: `name` is no Python module name or hides a module, or the folder holds something else already.
+        EnvironmentMissing: the folder cannot be written.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ConfigError(f"--name must be a Python module name; got {name!r}", hint="for example: --name my_optimizer")
@@ -80,13 +82,25 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
     target = folder / name
     document |= {"name": name, "files": {file: content_key(text) for file, text in sorted(files.items())}}
     if target.exists() and not (target / EVIDENCE).is_file() and any(target.iterdir()):
-        raise ConfigError(f"{target} exists and is no exported algorithm", hint="choose another --name or --out")
-    target.mkdir(parents=True, exist_ok=True)
-    for file, text in files.items():
-        write_file(target / file, text)
-    write_file(target / EVIDENCE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        raise ConfigError(f"{target} exists and is no exported algorithm", hint="choose another --name or --to")
+    _write(target, {**files, EVIDENCE: json.dumps(document, indent=1, allow_nan=False) + "\n"})
     journal.add_note("export", {"key": key, "name": name, "path": str(target.resolve())})
     return target
+
+
+def _write(target: Path, files: Mapping[str, str]) -> None:
+    """Write all `files` into the folder `target`; where that fails a folder that is new is taken away again."""
+    new = not target.exists()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            write_file(target / file, text)
+    except OSError as error:
+        if new:
+            shutil.rmtree(target, ignore_errors=True)
+        raise EnvironmentMissing(
+            f"{target} cannot be written: {error.strerror or error}", hint="--to names another folder"
+        ) from error
 
 
 def read_bundle(path: Path) -> tuple[dict[str, JSON], dict[str, str]]:

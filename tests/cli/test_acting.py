@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -303,6 +304,27 @@ def test_a_bundle_that_cannot_be_written_is_one_clear_line(finished: Path) -> No
     (finished / "file").write_text("")
     result = discovery("export", "@last", "--to", "file", cwd=finished)
     assert result.returncode == 5 and "file/" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_bundle_that_breaks_off_leaves_nothing_in_the_way(
+    finished: Path, here: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("export", "@last", "--name", "broken", "--to", "off")
+
+    def full(path: Path, content: str) -> None:
+        if path.name == "evidence.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text(content)
+
+    with monkeypatch.context() as disk:
+        disk.setattr("discovery.export.bundle.write_file", full)
+        result = here(*arguments, cwd=finished)
+    assert result.returncode == 5 and "off/broken cannot be written: No space left" in result.stderr
+    assert here(*arguments, cwd=finished).returncode == 0
+    with monkeypatch.context() as disk:  # one that is there stays
+        disk.setattr("discovery.export.bundle.write_file", full)
+        assert here(*arguments, cwd=finished).returncode == 5
+    assert here("verify", "off/broken", "--task", "./toy", cwd=finished).returncode == 0
 
 
 def test_an_exported_seed_is_called_one(home: Path, here: Callable[..., Result]) -> None:
