@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from discovery.sandbox import Array, Limits, Slot
 from discovery.tasks.optimizers.proxies import generator
 from discovery.tasks.optimizers.sweep import CandidateFailed, check_answer
 
-__all__ = ["STEPS", "TRACES", "fingerprints"]
+__all__ = ["STEPS", "TRACES", "Behaviour", "behaviours", "fingerprints"]
 
 STEPS = 16
 TRACES = ("stationary", "heavy-tailed", "drifting")
@@ -28,8 +28,25 @@ TRACES = ("stationary", "heavy-tailed", "drifting")
 _TENSORS = {"matrix_a": (4, 6), "matrix_b": (6, 4), "vector_c": (5,), "embedding_d": (6, 4), "scalar_e": (1,)}
 
 
+class Behaviour(NamedTuple):
+    """What a rule does on the traces: its fingerprint (64 hex characters), and how it differs in kind.
+
+    Feature `evenness` is the mean size of an update's entries over their root mean square: 1 when all are of one size,
+    as under a sign; about 0.8 for Gaussian ones; towards 0 for sparse ones. `memory` is the correlation of successive
+    updates when gradients are independent: 0 without memory, towards 1 with a long one.
+    """
+
+    fingerprint: str
+    features: dict[str, float]
+
+
 def fingerprints(slot: Slot, limits: Limits, sources: Sequence[str]) -> list[str]:
-    """Fingerprint (64 hex characters) of each rule, in one sandbox call.
+    """The fingerprint of each rule; see `behaviours`."""
+    return [behaviour.fingerprint for behaviour in behaviours(slot, limits, sources)]
+
+
+def behaviours(slot: Slot, limits: Limits, sources: Sequence[str]) -> list[Behaviour]:
+    """What each rule does, in one sandbox call.
 
     Raises:
         CandidateFailed: no answer; or, as `"invalid"`, an update that is not finite or is always zero.
@@ -42,8 +59,18 @@ def fingerprints(slot: Slot, limits: Limits, sources: Sequence[str]) -> list[str
         updates = answer.arrays.get(f"u{index}")
         if updates is None or (updates.dtype, updates.shape) != expected:
             raise CandidateFailed("invalid", f"updates must be {expected[0]} of shape {expected[1]}")
-        result.append(digest(updates.numpy()))
+        result.append(Behaviour(digest(updates.numpy()), _features(updates.numpy()[0])))
     return result
+
+
+def _features(updates: NDArray[Any]) -> dict[str, float]:
+    """The features on the stationary trace, (steps, elements); coarse, so that rounding errors do not show."""
+    unit = updates / max(float(np.abs(updates).max()), 1e-300)
+    rms = float(np.sqrt(np.square(unit).mean()))
+    evenness = float(np.abs(unit).mean()) / rms if rms > 0 else 0.0
+    power = float((unit[:-1] ** 2).sum() * (unit[1:] ** 2).sum()) ** 0.5
+    memory = float((unit[:-1] * unit[1:]).sum()) / power if power > 0 else 0.0
+    return {"evenness": round(evenness, 3), "memory": round(memory, 3)}
 
 
 def digest(updates: NDArray[Any]) -> str:

@@ -2,8 +2,8 @@
 
 `call` is a pure function of its inputs, deterministic and single-threaded. It has four modes:
 
-- `"train"`: complete schedules for all lanes, returns final weights and nothing else. The losses that count are
-  computed by the evaluator, from these weights, on data that are never sent in.
+- `"train"`: complete schedules for all lanes, returns final weights and a coarse curve of training losses. The losses
+  that count are computed by the evaluator, from the weights, on data that are never sent in; the curve explains only.
 - `"scale"`: the size of a rule's first directions, a hint where to search for its learning rate.
 - `"trace"`: updates of rules on fixed gradient traces, in float64 (see `discovery.tasks.optimizers.fingerprint`).
 - `"module"`: trains one lane with an exported `torch.optim.Optimizer` class and autograd, for `verify`.
@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from discovery.tasks.optimizers.interpreter import Rule
 from discovery.tasks.optimizers.models import LaneModel, View, bind
 from discovery.tasks.optimizers.rule import lower
 
-__all__ = ["LANES_AT_ONCE", "UpdateRule", "call", "schedule", "train"]
+__all__ = ["LANES_AT_ONCE", "Trained", "UpdateRule", "call", "schedule", "train"]
 
 #: Lanes trained side by side; more do not fit the cache. Does not change results: lanes are independent.
 LANES_AT_ONCE = 20
@@ -76,8 +76,8 @@ def _dispatch(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     mode = payload["mode"]
     if mode == "train":
-        weights, steps = train(_rule(payload["source"]), payload, arrays)
-        return {"steps": steps}, {"weights": weights}
+        trained = train(_rule(payload["source"]), payload, arrays)
+        return {"steps": trained.steps}, {"weights": trained.weights, "curve": trained.curve}
     if mode == "scale":
         return {"rms": scale(_rule(payload["source"]), payload, arrays)}, {}
     if mode == "trace":
@@ -86,6 +86,21 @@ def _dispatch(
     if mode == "module":
         return {}, {"weights": train_module(payload["source"], payload, arrays)}
     raise ValueError(f"mode must be train, scale, trace or module; got {mode!r}")
+
+
+class Trained(NamedTuple):
+    """What training gives.
+
+    Attributes:
+        weights: Final weights (lanes, P); a lane that died (non-finite weights, or no update other than zero in the
+            first steps) is NaN throughout.
+        curve: Loss of each lane's batch at the steps `marks` (lanes, marks); NaN after the lane's group had died out.
+        steps: Lane-steps done: fewer than lanes x steps when every lane of a group died.
+    """
+
+    weights: np.ndarray[Any, Any]
+    curve: np.ndarray[Any, Any]
+    steps: int
 
 
 def _rule(source: str) -> UpdateRule:
@@ -103,30 +118,23 @@ def schedule(steps: int, warmup: float) -> list[float]:
     ]
 
 
-def train(
-    rule: UpdateRule, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
-) -> tuple[np.ndarray[Any, Any], int]:
+def train(rule: UpdateRule, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Trained:
     """Train every lane over a complete schedule.
 
     Args:
         rule: The rule.
         payload: `model` (see `models.bind`), `warmup` (fraction), `dtype` ("float32" or "float64"), `lanes`: a list of
-            [learning rate, weight decay, seed index].
+            [learning rate, weight decay, seed index]; where wanted, `marks`: steps, from 1.
         arrays: `init` (seeds, P) float, `order` (steps, seeds, batch) int32 row numbers, and the training data of the
             model. Lanes of one seed index share initial weights and batches, whatever the rule.
 
-    Returns:
-        Final weights (lanes, P); a lane that died (non-finite weights, or no update other than zero in the first steps)
-        is NaN throughout. And the number of lane-steps done: fewer than lanes x steps when every lane of a group died.
     """
     data = _tensors(payload, arrays)
     groups = [payload["lanes"][i : i + LANES_AT_ONCE] for i in range(0, len(payload["lanes"]), LANES_AT_ONCE)]
-    finals, done = [], 0
-    for lanes in groups:
-        weights, steps = _train_group(rule, payload, lanes, data)
-        finals.append(weights)
-        done += steps * len(lanes)
-    return torch.cat(finals).numpy(), done
+    parts = [_train_group(rule, payload, lanes, data) for lanes in groups]
+    weights, curve = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+    done = sum(part[2] * len(lanes) for part, lanes in zip(parts, groups, strict=True))
+    return Trained(weights.numpy(), curve.numpy(), done)
 
 
 def scale(rule: UpdateRule, payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> float:
@@ -156,7 +164,7 @@ def _tensors(payload: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, An
 
 def _train_group(
     rule: UpdateRule, payload: Mapping[str, Any], lanes: list[list[float]], data: dict[str, Tensor]
-) -> tuple[Tensor, int]:
+) -> tuple[Tensor, Tensor, int]:
     seeds = torch.tensor([int(lane[2]) for lane in lanes])
     w = data["init"].index_select(0, seeds)
     order = data["order"].index_select(1, seeds)
@@ -168,8 +176,12 @@ def _train_group(
     decays = w.new_tensor([[lane[1]] for lane in lanes])
     decaying = bool(decays.any())
     idle = torch.ones(len(lanes), dtype=torch.bool)
+    noted = {t: place for place, t in enumerate(payload.get("marks", ()))}
+    curve = w.new_full((len(lanes), len(noted)), math.nan)
     for t, factor in enumerate(schedule(steps, payload["warmup"]), start=1):
         model.gradient(order[t - 1].reshape(-1))
+        if t in noted:
+            curve[:, noted[t]] = model.loss()
         u = step(t)
         rate = rates * factor
         if decaying:
@@ -182,7 +194,7 @@ def _train_group(
             if not alive.any():
                 break
     w[~(torch.isfinite(w).all(1) & ~idle)] = math.nan
-    return w, t
+    return w, curve, t
 
 
 def _stepper(rule: UpdateRule, model: LaneModel, w: Tensor, g: Tensor) -> Callable[[int], Tensor]:

@@ -43,6 +43,10 @@ class LaneModel(Protocol):
         """Write each lane's gradient of its mean loss over `rows` (lanes * batch, int64: lane-major examples)."""
         ...
 
+    def loss(self) -> Tensor:
+        """Each lane's mean loss over the rows of the last `gradient`, before any update since; (lanes,)."""
+        ...
+
 
 class Dense:
     """Fully connected network: affine layers with `activation` ("relu" or "tanh") between them.
@@ -87,9 +91,15 @@ class Dense:
         lanes, batch = self._outputs.shape[0], self._batch
         inputs = torch.index_select(self._inputs, 0, rows, out=self._rows).view(lanes, batch, -1)
         self._forward(inputs.transpose(1, 2))
-        targets = self._targets.index_select(0, rows).view(lanes, batch, -1).transpose(1, 2)
+        targets = self._wanted = self._targets.index_select(0, rows).view(lanes, batch, -1).transpose(1, 2)
         prediction = torch.softmax(self._outputs, 1) if self._softmax else self._outputs
         self._backward(prediction.sub(targets).mul_(1.0 / batch), inputs)
+
+    def loss(self) -> Tensor:
+        """See `LaneModel.loss`."""
+        if self._softmax:
+            return -(torch.log_softmax(self._outputs, 1) * self._wanted).sum(1).mean(1)
+        return 0.5 * (self._outputs - self._wanted).square().sum(1).mean(1)
 
     def _forward(self, layer: Tensor) -> None:
         for weight, hidden in zip(self._weights[:-1], self._hidden, strict=True):
@@ -140,9 +150,14 @@ class Factors:
         """See `LaneModel.gradient`."""
         left, right = (self._entries.index_select(0, rows) + self._offsets).unbind(1)
         u, v = self._table.index_select(0, left), self._table.index_select(0, right)
-        error = (u * v).sum(1).sub_(self._targets.index_select(0, rows)).mul_(2.0 / self._batch).unsqueeze(1)
+        self._residuals = (u * v).sum(1).sub_(self._targets.index_select(0, rows))
+        error = self._residuals.mul(2.0 / self._batch).unsqueeze(1)
         self._flat_grad.zero_()
         self._grad.index_add_(0, left, v.mul_(error)).index_add_(0, right, u.mul_(error))
+
+    def loss(self) -> Tensor:
+        """See `LaneModel.loss`."""
+        return self._residuals.view(self._lanes, self._batch).square().mean(1)
 
 
 def bind(spec: Mapping[str, Any], w: Tensor, g: Tensor, data: Mapping[str, Tensor], batch: int) -> LaneModel:

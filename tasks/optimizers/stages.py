@@ -30,9 +30,10 @@ from discovery.sandbox import Limits, Slot
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.baseline import CLIP, load_table, speedup
 from discovery.tasks.optimizers.environment import environment
-from discovery.tasks.optimizers.fingerprint import fingerprints
+from discovery.tasks.optimizers.fingerprint import behaviours, fingerprints
 from discovery.tasks.optimizers.proxies import SEARCH, proxy
 from discovery.tasks.optimizers.sweep import CandidateFailed, Trainer, locate, tune
+from discovery.tasks.optimizers.trace import failed, record
 
 __all__ = ["PROBE_TASK", "Judge", "concluded", "probe_score"]
 
@@ -72,8 +73,10 @@ class Judge:
                 message=failure.message,
                 cpu_seconds=trainer.cpu_seconds,
                 clock_limited=failure.clock_limited,
+                record=failed(failure, trainer.runs).to_json(),
             )
-        return replace(verdict, cpu_seconds=trainer.cpu_seconds)
+        told = record(stage, verdict, trainer.runs).to_json()
+        return replace(verdict, cpu_seconds=trainer.cpu_seconds, record=told)
 
     def _screen(self, trainer: Trainer, seed: int) -> Verdict:
         return concluded("screen", self._identity(trainer))
@@ -97,11 +100,15 @@ class Judge:
         return concluded("full", {**identity, "tasks": tasks, "environment": environment()})
 
     def _identity(self, trainer: Trainer) -> dict[str, JSON]:
-        """Fingerprint of the rule, and the name of the zoo's rule that has the same one, or None."""
-        (own,) = fingerprints(self.slot, trainer.limits, [trainer.source])
+        """Fingerprint and features of the rule, and the name of the zoo's rule with the same fingerprint, or None."""
+        (own,) = behaviours(self.slot, trainer.limits, [trainer.source])
         if self._zoo is None:
             self._zoo = self._fingerprint_zoo(trainer.limits)
-        return {"fingerprint": own, "rediscovers": self._zoo.get(own)}
+        return {
+            "fingerprint": own.fingerprint,
+            "features": own.features,
+            "rediscovers": self._zoo.get(own.fingerprint),
+        }
 
     def _fingerprint_zoo(self, limits: Limits) -> dict[str, str]:
         sources = zoo.sources()

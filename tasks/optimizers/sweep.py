@@ -21,7 +21,7 @@ from discovery.model import Status
 from discovery.sandbox import Answer, Array, Limits, Slot
 from discovery.tasks.optimizers.proxies import Proxy, proxy
 
-__all__ = ["CandidateFailed", "Lane", "Trainer", "Tuned", "check_answer", "inputs", "locate", "tune"]
+__all__ = ["CandidateFailed", "Lane", "Run", "Trainer", "Tuned", "check_answer", "inputs", "locate", "marks", "tune"]
 
 #: Octaves of the first sweep: learning rate times the rule's own scale, as powers of two.
 OCTAVES = range(-9, 0)
@@ -58,6 +58,36 @@ class Lane:
     seed: int
 
 
+@dataclass(frozen=True)
+class Run:
+    """One training run, for the record.
+
+    Attributes:
+        task: Name of the task.
+        rate: Learning rate.
+        log_loss: Log of the evaluation loss; log(`WORST_LOSS`) when it died.
+        curve: Training losses at the marks, as the harness says; empty when it did not.
+    """
+
+    task: str
+    rate: float
+    log_loss: float
+    curve: tuple[float, ...]
+
+
+def marks(steps: int) -> list[int]:
+    """The steps at which the harness notes the training loss: the first, and the ends of eight parts."""
+    return sorted({1, *(max(1, round(steps * part / 8)) for part in range(1, 9))})
+
+
+def _curve(answer: Answer, lanes: int, steps: int) -> NDArray[Any]:
+    """Training losses (lanes, marks) as the harness says; (lanes, 0) when it says anything else."""
+    curve = answer.arrays.get("curve")
+    if curve is None or curve.dtype not in ("<f4", "<f8") or curve.shape != (lanes, len(marks(steps))):
+        return np.empty((lanes, 0))
+    return curve.numpy()
+
+
 def check_answer(answer: Answer) -> Answer:
     """`answer`, if its status is "ok"; otherwise raises `CandidateFailed` with that status."""
     if answer.status != "ok":
@@ -74,6 +104,7 @@ class Trainer:
         source: The rule's source text.
         dtype: "float32", or "float64" to compare implementations.
         cpu_seconds: CPU time of all calls so far.
+        runs: Every training run so far, in order, for the record: what it was, and what became of it.
     """
 
     slot: Slot
@@ -81,6 +112,7 @@ class Trainer:
     source: str
     dtype: str = "float32"
     cpu_seconds: float = field(default=0.0, init=False)
+    runs: list[Run] = field(default_factory=list, init=False)
 
     def weights(
         self, task: Proxy, lanes: Sequence[Lane], seeds: Sequence[int], steps: int | None = None
@@ -90,19 +122,29 @@ class Trainer:
         Raises:
             CandidateFailed: no answer, or one of the wrong shape or type.
         """
+        return self._trained(task, lanes, seeds, steps).arrays["weights"].numpy()
+
+    def _trained(self, task: Proxy, lanes: Sequence[Lane], seeds: Sequence[int], steps: int | None) -> Answer:
         answer = self._call("train", task, lanes, seeds, steps)
         expected = ("<f4" if self.dtype == "float32" else "<f8", (len(lanes), task.parameters))
         weights = answer.arrays.get("weights")
         if weights is None or (weights.dtype, weights.shape) != expected:
             came = "none" if weights is None else f"{weights.dtype} {weights.shape}"
             raise CandidateFailed("invalid", f"weights must be {expected[0]} of shape {expected[1]}; got {came}")
-        return weights.numpy()
+        return answer
 
     def log_losses(
         self, task: Proxy, lanes: Sequence[Lane], seeds: Sequence[int], steps: int | None = None
     ) -> NDArray[np.float64]:
         """Natural logarithm of each lane's evaluation loss; a dead lane has log(`WORST_LOSS`). As `weights`."""
-        return np.asarray(np.log(task.losses(self.weights(task, lanes, seeds, steps))))
+        answer = self._trained(task, lanes, seeds, steps)
+        losses = np.asarray(np.log(task.losses(answer.arrays["weights"].numpy())))
+        curve = _curve(answer, len(lanes), steps or task.steps)
+        self.runs += [
+            Run(task.name, lane.rate, float(loss), tuple(map(float, row)))
+            for lane, loss, row in zip(lanes, losses, curve, strict=True)
+        ]
+        return losses
 
     def scale(self, task: Proxy, seed: int) -> float:
         """Power of two near the root mean square of the rule's first directions on `task`; 1 if that is unusable."""
@@ -118,6 +160,7 @@ class Trainer:
             "model": dict(task.model),
             "warmup": task.warmup,
             "dtype": self.dtype,
+            "marks": marks(steps or task.steps),
             "lanes": [[lane.rate, lane.decay, lane.seed] for lane in lanes],
         }
         answer = self.slot.call(payload, inputs(task.name, tuple(seeds), steps or task.steps), self.limits)

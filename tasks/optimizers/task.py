@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from discovery.errors import NotFound
 from discovery.model import JSON, Evidence, Program, Verdict
 from discovery.sandbox import Harness, Limits
-from discovery.task import Context, Seed, Stage, Task, Verification
+from discovery.task import Context, Feature, Seed, Stage, Task, Verification
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.environment import INSIDE, version
 from discovery.tasks.optimizers.language import OptimizerLanguage
@@ -59,6 +59,7 @@ class OptimizersTask(Task):
         ("numpy", "torch"),
     )
     slot_limits = _CALL
+    features = (Feature("evenness", 0.3, 1.0), Feature("memory", -0.2, 1.0))  # see `fingerprint.Behaviour`
 
     def __init__(self, variant: str | None = None) -> None:
         if variant is not None:
@@ -126,7 +127,7 @@ def _header(name: str, provenance: Mapping[str, JSON]) -> str:
 
 
 def _search_line(verdicts: Sequence[JSON]) -> str:
-    full = [verdict for verdict in verdicts if verdict["stage"] == "full"]
+    full = [verdict for verdict in verdicts if verdict["stage"] == "full" and verdict["replicate"] == 0]
     if full and full[-1]["score"] is not None:
         return f"Search-time score, too good by selection: {full[-1]['message']}"
     if verdicts and verdicts[-1]["score"] is None:

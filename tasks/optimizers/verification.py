@@ -180,7 +180,7 @@ def _gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
     judge, seed = Judge(ctx.slot), int(provenance["run"]["config"]["seed"])
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
-    if len({verdict["stage"] for verdict in verdicts}) < len(verdicts):
+    if len({(verdict["stage"], verdict["replicate"]) for verdict in verdicts}) < len(verdicts):
         return "search", False, "a stage is recorded twice"
     told = []
     for recorded in verdicts:
@@ -188,8 +188,9 @@ def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
         if recorded["clock_limited"] and recorded["score"] is None:
             told.append(f"{stage} was ended by the clock, which does not repeat")
             continue
-        again = judge.judge(source, stage, 0, seed, ctx.limits)
-        found = _plain(again) | {"stage": stage, "replicate": 0}
+        replicate = int(recorded["replicate"])
+        again = judge.judge(source, stage, replicate, seed, ctx.limits)
+        found = _plain(again) | {"stage": stage, "replicate": replicate}
         if reason := _differing_verdict(recorded, found):
             return "search", False, f"{stage}: {reason}"
         told.append(f"{stage} {again.status}" + ("" if again.score is None else f" {again.score:+.4f}"))
@@ -203,7 +204,10 @@ def _differing_verdict(recorded: Mapping[str, Any], found: Mapping[str, Any]) ->
     made_in = recorded["evidence"].get("environment", environment())
     if recorded["status"] != "scored" or made_in == environment():
         return mismatch(bare(recorded), bare(found))
-    derived = _plain(judged(recorded["stage"], recorded["evidence"])) | {"stage": recorded["stage"], "replicate": 0}
+    derived = _plain(judged(recorded["stage"], recorded["evidence"])) | {
+        "stage": recorded["stage"],
+        "replicate": recorded["replicate"],
+    }
     if reason := mismatch(bare(recorded), bare(derived)):
         return reason
     for name in ("fingerprint", "rediscovers"):

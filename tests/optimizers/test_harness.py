@@ -49,7 +49,9 @@ def test_gradients_of_networks_equal_autograd(model: dict[str, Any]) -> None:
     g = torch.zeros_like(w)
     data = {k: torch.from_numpy(given[k]).double() for k in ("inputs", "targets")}
     rows = torch.from_numpy(given["order"][0]).long()
-    bind(model, w, g, data, batch).gradient(rows.reshape(-1))
+    bound = bind(model, w, g, data, batch)
+    bound.gradient(rows.reshape(-1))
+    losses = bound.loss()
     for lane in range(lanes):
         flat = w[lane].clone().requires_grad_()
         layer, start, widths = data["inputs"][rows[lane]], 0, model["widths"]
@@ -67,6 +69,7 @@ def test_gradients_of_networks_equal_autograd(model: dict[str, Any]) -> None:
         loss.backward()
         assert flat.grad is not None
         torch.testing.assert_close(g[lane], flat.grad, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(losses[lane], loss.detach(), rtol=1e-12, atol=1e-14)
 
 
 def test_gradients_of_factors_equal_autograd() -> None:
@@ -76,12 +79,16 @@ def test_gradients_of_factors_equal_autograd() -> None:
     entries = torch.from_numpy(np.stack([rng.integers(0, 7, 30), rng.integers(0, 5, 30)], 1))
     targets = torch.from_numpy(rng.standard_normal(30))
     rows = torch.from_numpy(rng.integers(0, 30, (3, 8)))
-    bind(FACTORS, w, g, {"entries": entries, "targets": targets}, 8).gradient(rows.reshape(-1))
+    bound = bind(FACTORS, w, g, {"entries": entries, "targets": targets}, 8)
+    bound.gradient(rows.reshape(-1))
+    losses = bound.loss()
     for lane in range(3):
         flat = w[lane].clone().requires_grad_()
         table = flat.view(12, 3)
         picked = entries[rows[lane]]
-        (((table[picked[:, 0]] * table[picked[:, 1] + 7]).sum(1) - targets[rows[lane]]).square().mean().backward())
+        loss = ((table[picked[:, 0]] * table[picked[:, 1] + 7]).sum(1) - targets[rows[lane]]).square().mean()
+        loss.backward()
+        torch.testing.assert_close(losses[lane], loss.detach(), rtol=1e-12, atol=1e-14)
         assert flat.grad is not None
         torch.testing.assert_close(g[lane], flat.grad, rtol=1e-12, atol=1e-14)
 
@@ -89,7 +96,7 @@ def test_gradients_of_factors_equal_autograd() -> None:
 def test_training_equals_torch_adamw_with_the_same_schedule() -> None:
     model, lanes = NETWORKS[0], [[0.01, 0.1, 0], [0.03, 0.0, 1]]
     given = arrays(parameters=size(model))
-    final, steps = harness.train(AdamW(), payload(lanes), given)
+    final, _, steps = harness.train(AdamW(), payload(lanes), given)
     assert steps == 12 * 2
     rates = harness.schedule(12, 0.2)
     for lane, (rate, decay, seed) in enumerate(lanes):
@@ -111,18 +118,18 @@ def test_training_equals_torch_adamw_with_the_same_schedule() -> None:
 def test_lanes_do_not_influence_each_other() -> None:
     given = arrays(parameters=size(NETWORKS[0]))
     lanes = [[0.1, 0.0, 0], [0.01, 0.1, 1], [0.3, 0.0, 1]]
-    together, _ = harness.train(AdamW(), payload(lanes, dtype="float32"), given)
+    together, *_ = harness.train(AdamW(), payload(lanes, dtype="float32"), given)
     for index, lane in enumerate(lanes):
-        alone, _ = harness.train(AdamW(), payload([lane], dtype="float32"), given)
+        alone, *_ = harness.train(AdamW(), payload([lane], dtype="float32"), given)
         np.testing.assert_allclose(together[index], alone[0], rtol=1e-5, atol=1e-6)
-    again, _ = harness.train(AdamW(), payload(lanes, dtype="float32"), given)
+    again, *_ = harness.train(AdamW(), payload(lanes, dtype="float32"), given)
     assert together.tobytes() == again.tobytes()
 
 
 def test_flat_and_per_tensor_application_agree() -> None:
     given = arrays(parameters=size(NETWORKS[0]))
-    flat, _ = harness.train(AdamW(), payload([[0.1, 0.0, 0], [0.1, 0.1, 1]]), given)
-    by_tensor, _ = harness.train(AdamW(elementwise=False), payload([[0.1, 0.0, 0], [0.1, 0.1, 1]]), given)
+    flat, *_ = harness.train(AdamW(), payload([[0.1, 0.0, 0], [0.1, 0.1, 1]]), given)
+    by_tensor, *_ = harness.train(AdamW(elementwise=False), payload([[0.1, 0.0, 0], [0.1, 0.1, 1]]), given)
     np.testing.assert_allclose(flat, by_tensor, rtol=1e-13, atol=1e-15)
 
 
@@ -132,8 +139,8 @@ def test_a_lane_with_one_non_finite_update_is_dead_and_harms_no_other(value: flo
     given = arrays(parameters=size(NETWORKS[0]))
     given["init"][1, 0] = 100.0
     lanes = [[0.01, 0.0, 0], [0.01, 0.0, 1]]
-    healthy, _ = harness.train(AdamW(elementwise), payload(lanes), given)
-    final, _ = harness.train(Misbehaving(value, when=7, elementwise=elementwise), payload(lanes), given)
+    healthy, *_ = harness.train(AdamW(elementwise), payload(lanes), given)
+    final, *_ = harness.train(Misbehaving(value, when=7, elementwise=elementwise), payload(lanes), given)
     assert np.isnan(final[1]).all()
     np.testing.assert_array_equal(final[0], healthy[0])
 
@@ -141,13 +148,30 @@ def test_a_lane_with_one_non_finite_update_is_dead_and_harms_no_other(value: flo
 def test_a_lane_that_does_not_move_is_dead() -> None:
     given = arrays(parameters=size(NETWORKS[0]))
     given["init"][1] = 100.0
-    final, _ = harness.train(Misbehaving(0.0), payload([[0.01, 0.0, 0], [0.01, 0.1, 1]]), given)
+    final, *_ = harness.train(Misbehaving(0.0), payload([[0.01, 0.0, 0], [0.01, 0.1, 1]]), given)
     assert np.isfinite(final[0]).all() and np.isnan(final[1]).all()
+
+
+def test_the_curve_has_the_training_loss_at_the_marks_and_changes_nothing() -> None:
+    given = arrays(steps=32, parameters=size(NETWORKS[0]))
+    asked, marks = payload([[0.05, 0.0, 0], [0.0, 0.0, 1]]), [1, 4, 16, 32]
+    trained = harness.train(AdamW(), {**asked, "marks": marks}, given)
+    assert trained.curve.shape == (2, 4)
+    assert harness.train(AdamW(), asked, given).weights.tobytes() == trained.weights.tobytes()
+    assert trained.curve[0, -1] < trained.curve[0, 0]
+    flat = torch.from_numpy(given["init"][1]).double()
+    layers = harness._linear_layers(NETWORKS[0]["widths"], flat)
+    network = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1])
+    for place, t in enumerate(marks):
+        index = torch.from_numpy(given["order"][t - 1, 1]).long()
+        output = network(torch.from_numpy(given["inputs"]).double()[index])
+        loss = torch.nn.functional.cross_entropy(output, torch.from_numpy(given["targets"]).double()[index])
+        assert trained.curve[1, place] == pytest.approx(float(loss.detach()), rel=1e-12)
 
 
 def test_training_stops_when_every_lane_is_dead() -> None:
     given = arrays(steps=200, parameters=size(NETWORKS[0]), scale=100.0)
-    final, done = harness.train(Misbehaving(math.nan, 3), payload([[0.01, 0.0, 0], [0.01, 0.0, 1]]), given)
+    final, _, done = harness.train(Misbehaving(math.nan, 3), payload([[0.01, 0.0, 0], [0.01, 0.0, 1]]), given)
     assert np.isnan(final).all()
     assert done < 2 * 200
 
