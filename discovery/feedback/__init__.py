@@ -11,7 +11,7 @@ from discovery.feedback.recorder import Recorder
 from discovery.feedback.rendering import LEVELS, Level, fenced, new_marker, render
 from discovery.feedback.source import marked, named_values
 from discovery.feedback.subgraph import minimal
-from discovery.feedback.text import clean, clip
+from discovery.feedback.text import clean, clip, label
 
 __all__ = [
     "LEVELS",
@@ -23,6 +23,7 @@ __all__ = [
     "clean",
     "clip",
     "fenced",
+    "label",
     "marked",
     "minimal",
     "named_values",

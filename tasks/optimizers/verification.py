@@ -180,8 +180,10 @@ def _gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
     judge, seed = Judge(ctx.slot), int(provenance["run"]["config"]["seed"])
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
-    if len({(verdict["stage"], verdict["replicate"]) for verdict in verdicts}) < len(verdicts):
-        return "search", False, "a stage is recorded twice"
+    for stage in {verdict["stage"] for verdict in verdicts}:
+        replicates = [verdict["replicate"] for verdict in verdicts if verdict["stage"] == stage]
+        if sorted(replicates, key=str) != list(range(len(replicates))):
+            return "search", False, f"{stage} is recorded twice, or without its first measurement"
     told = []
     for recorded in verdicts:
         stage = recorded["stage"]

@@ -6,6 +6,7 @@ comes back as plain data, and `score` judges it out here, where the program cann
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -21,12 +22,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from discovery.errors import TaskError
+from discovery.feedback import clip
 from discovery.model import JSON, Evidence, Program, Status, Verdict
 from discovery.randomness import stream
 from discovery.sandbox import Answer, Array, Harness, Limits
-from discovery.task import Context, Seed, Stage, Task, Verification
+from discovery.task import Context, Feature, Seed, Stage, Task, Verification
 from discovery.tasks.python.language import PythonLanguage
 from discovery.tasks.python.plain import NotPlain, decode, encode
+from discovery.tasks.python.source import without_docstrings
+from discovery.tasks.python.trace import Failure, ended, raised, record
 
 __all__ = ["Case", "Invalid", "Outcome", "PythonTask"]
 
@@ -64,6 +68,9 @@ class Outcome:
         message: What went wrong, or "".
         answer: The coded answer with arrays as lists, when it is short; else None.
         clock_limited: Whether the wall clock decided, and not a limit of CPU time.
+        failure: How it failed, or None.
+        log: What the program printed, bounded. Never a result.
+        digest: SHA-256 of the answer, or "" for a failure.
     """
 
     case: str
@@ -72,6 +79,9 @@ class Outcome:
     message: str = ""
     answer: JSON = None
     clock_limited: bool = False
+    failure: Failure | None = None
+    log: str = ""
+    digest: str = ""
 
 
 class PythonTask(Task):
@@ -87,6 +97,7 @@ class PythonTask(Task):
         preload: Packages that the sandbox imports once, before any program.
         rounds: Number of fresh sets of cases on which `confirm` compares, 7 to 16.
         alpha: Level that a confirmation must reach.
+        features: How programs differ in kind, for islands; `describe` gives a program's values.
     """
 
     entry: ClassVar[str]
@@ -96,6 +107,7 @@ class PythonTask(Task):
     )
     preload: ClassVar[tuple[str, ...]] = ("numpy",)
     rounds: ClassVar[int] = 12
+    features = (Feature("size", 16, 4096, bins=12, log=True),)
 
     def __init__(self) -> None:
         _require(type(self))
@@ -108,6 +120,7 @@ class PythonTask(Task):
                 "discovery.tasks.python.harness",
                 "discovery.tasks.python.plain",
                 "discovery.tasks.python.source",
+                "discovery.feedback",
             ),
             preload=self.preload,
         )
@@ -152,11 +165,24 @@ class PythonTask(Task):
                 break
         last = outcomes[-1]
         scores = {case.name: self.worst for case in cases} | {outcome.case: outcome.score for outcome in outcomes}
-        if last.status != "scored":
-            return Verdict(last.status, cases=scores, message=last.message, clock_limited=last.clock_limited)
+        score = math.fsum(scores.values()) / len(scores) if last.status == "scored" else None
+        told = record(self.entry, program.source, cases, outcomes, score, self.worst)
+        if score is None:
+            limited = last.clock_limited
+            return Verdict(last.status, cases=scores, message=last.message, clock_limited=limited, record=told)
+        evidence: dict[str, JSON] = {
+            "fingerprint": hashlib.sha256("".join(outcome.digest for outcome in outcomes).encode()).hexdigest(),
+            "features": dict(self.describe(program, scores)),
+        }
         first = outcomes[0]
-        sample = {} if first.answer is None else {"sample": {"case": first.case, "answer": first.answer}}
-        return Verdict("scored", math.fsum(scores.values()) / len(scores), scores, evidence=sample)
+        if first.answer is not None:
+            evidence["sample"] = {"case": first.case, "answer": first.answer}
+        return Verdict("scored", score, scores, evidence=evidence, record=told)
+
+    def describe(self, program: Program, scores: Mapping[str, float]) -> Mapping[str, float]:
+        """A program's values of `features`: by default how large it is, in nodes of its syntax tree. May depend on what
+        its key covers, and on the scores of the cases; not on comments or layout."""
+        return {"size": sum(1 for _ in ast.walk(without_docstrings(ast.parse(program.source))))}
 
     def generate(self, kind: str, *labels: int | str) -> Sequence[Case]:
         """The cases of the stream that `labels` name: `held_out` ones for kind `"held-out"`, else ordinary ones.
@@ -191,28 +217,49 @@ class PythonTask(Task):
         payload = {"source": program.source, "entry": self.entry, "inputs": inputs}
         answer = ctx.slot.call(payload, {name: Array.of(values) for name, values in arrays.items()}, ctx.limits)
         if answer.status != "ok":
-            message = f"case {case.name}: {_explained(answer, program.source)}"
-            status: Status = answer.status
-            return Outcome(case.name, status, self.worst, message, clock_limited=answer.clock_limited)
+            return self._failed(case, program, answer, answer.status, ended(answer, ctx.limits))
+        if "raised" in answer.value:
+            return self._failed(case, program, answer, "error", raised(answer.value["raised"]))
         try:
-            return self._judge(case, answer)
-        except (Invalid, NotPlain) as error:
-            return Outcome(case.name, "invalid", self.worst, f"case {case.name}: {error}")
+            if type(answer.value.get("invalid")) is str:
+                raise NotPlain(answer.value["invalid"][:500])
+            value = decode(answer.value.get("answer"), {name: array.numpy() for name, array in answer.arrays.items()})
+            if value is None:
+                raise NotPlain(f"{self.entry} returned nothing (None)")
+        except NotPlain as error:
+            return self._failed(case, program, answer, "invalid", Failure("answer", "NotPlain", str(error)))
+        try:
+            return self._judge(case, answer, value)
+        except Invalid as error:
+            failure = Failure("score", "Invalid", str(error), answer=clip(value, 200))
+            return self._failed(case, program, answer, "invalid", failure)
 
-    def _judge(self, case: Case, answer: Answer) -> Outcome:
-        if type(answer.value.get("invalid")) is str:
-            raise Invalid(answer.value["invalid"][:500])
-        arrays = {name: array.numpy() for name, array in answer.arrays.items()}
-        value = decode(answer.value.get("answer"), arrays)
-        if value is None:
-            raise Invalid(f"{self.entry} returned nothing (None)")
+    def _failed(self, case: Case, program: Program, answer: Answer, status: Status, failure: Failure) -> Outcome:
+        return Outcome(
+            case.name,
+            status,
+            self.worst,
+            f"case {case.name}: {_explained(failure, program.source)}",
+            clock_limited=answer.clock_limited,
+            failure=failure,
+            log=answer.stdout + answer.stderr,
+        )
+
+    def _judge(self, case: Case, answer: Answer, value: Any) -> Outcome:
         try:
             given = self.score(case, value)
         except Invalid:
             raise
         except Exception as error:
             raise Invalid(f"score() could not judge this answer, it raised {_told(error)}") from error
-        return Outcome(case.name, "scored", max(_finite(given), self.worst), answer=_short(value))
+        return Outcome(
+            case.name,
+            "scored",
+            max(_finite(given), self.worst),
+            answer=_short(value),
+            log=answer.stdout + answer.stderr,
+            digest=_digest(answer),
+        )
 
     def confirm(self, program: Program, ctx: Context) -> Evidence:
         """Compare with the best seed program on fresh cases; see `confirmation.confirm`."""
@@ -300,16 +347,23 @@ def _version(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _explained(answer: Answer, source: str) -> str:
+def _explained(failure: Failure, source: str) -> str:
     """What went wrong, with the candidate's line."""
-    text = answer.message or {"timeout": "it ran too long", "memory": "it used too much memory"}.get(answer.status, "")
-    text = text or f"it ended with {answer.status}"
-    if answer.error_type and answer.error_type not in text:
-        text = f"{answer.error_type}: {text}"
+    shown = failure.stage == "run" or failure.stage == "import"
+    text = failure.message
+    if shown and failure.kind not in text:
+        text = f"{failure.kind}: {text}"
     lines = source.splitlines()
-    if answer.error_line is None or not 1 <= answer.error_line <= len(lines):
+    if failure.line is None or not 1 <= failure.line <= len(lines):
         return text
-    return f"{text}\n  line {answer.error_line}: {lines[answer.error_line - 1].strip()[:200]}"
+    return f"{text}\n  line {failure.line}: {lines[failure.line - 1].strip()[:200]}"
+
+
+def _digest(answer: Answer) -> str:
+    digest = hashlib.sha256(json.dumps(answer.value, sort_keys=True).encode())
+    for name, array in sorted(answer.arrays.items()):
+        digest.update(f"{name}{array.dtype}{array.shape}".encode() + array.data)
+    return digest.hexdigest()
 
 
 def _told(error: Exception) -> str:

@@ -54,7 +54,10 @@ class Toy(Task):
     stages = (Stage("coarse", seconds=0.001), Stage("fine", seconds=0.001))
     harness = Harness(
         entry="discovery.tasks.python.harness",
-        modules=("discovery.tasks.python.harness", "discovery.tasks.python.plain", "discovery.tasks.python.source"),
+        modules=(
+            *(f"discovery.tasks.python.{name}" for name in ("harness", "plain", "source")),
+            "discovery.feedback",
+        ),
     )
     slot_limits = Limits(wall_seconds=10)
     version = "1"
