@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, product
@@ -13,7 +13,7 @@ from discovery.grammar.build import check
 from discovery.grammar.ir import Arg, Block, Const, Form, Output, Ref, Statement
 from discovery.grammar.places import fresh_name
 from discovery.model import Rejected
-from discovery.tasks.nash.blocks._base import CONDITION, player_type
+from discovery.tasks.nash.blocks._base import COEFFICIENT, CONDITION, WEIGHT, player_type
 from discovery.tasks.nash.program import ancestors, image, tree
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ _Edit = Callable[[Form, "Words", random.Random], Form | None]
 _HALF = 0.6
 _DRAWS = 40
 
+#: Strategies of one player that edits stop at, by number of players.
+_STRATEGIES = {2: 4, 3: 3}
+
+
+def _full(types: dict[str, str], kinds: Iterable[str]) -> bool:
+    """Whether a player of `kinds` has as many strategies as edits give: proofs get harder with every one."""
+    limit = _STRATEGIES.get(sum(t.startswith("P") for t in set(types.values())), 3)
+    return any(list(types.values()).count(kind) >= limit for kind in kinds if kind.startswith("P"))
+
 
 def append(form: Form, known: Words, rng: random.Random) -> Form | None:
     """One more call of a block on what is there, in every case alike (or, in one case of several, there only)."""
@@ -38,6 +47,7 @@ def append(form: Form, known: Words, rng: random.Random) -> Form | None:
         for op, (owner, overloads) in known.overloads.items()
         for overload in overloads
         if all(want in types.values() or known.types.domain(want) is not None for want in overload.inputs)
+        and not _full(types, overload.outputs)
     ]
     if not choices:
         return None
@@ -47,9 +57,9 @@ def append(form: Form, known: Words, rng: random.Random) -> Form | None:
         domain = known.types.domain(want)
         if domain is None:
             args.append(Ref(rng.choice([name for name, have in types.items() if have == want])))
-        elif want == "weight":
+        elif want == WEIGHT:
             args.append(Const(Fraction(1, 2) if rng.random() < _HALF else domain.sample(rng)))
-        elif want == "coefficient":
+        elif want == COEFFICIENT:
             args.append(Const(rng.choice((-1, 0, 1))))
         else:
             args.append(Const(domain.sample(rng)))
@@ -59,6 +69,38 @@ def append(form: Form, known: Words, rng: random.Random) -> Form | None:
         names.append(fresh_name("s", taken))
         taken.add(names[-1])
     changed = replace(block, statements=(*block.statements, Statement(tuple(names), op, tuple(args))))
+    return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+
+
+def respond(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """A mixture of two strategies of one player, and another player's best response to it.
+
+    Lines mix strategies anyway, so a mixture alone is worth little; what answers it is new.
+    """
+    index = rng.randrange(len(form.blocks))
+    block = form.blocks[index]
+    types = known.types_of(block)
+    players = [player_type(i) for i in range(1, known.players + 1)]
+    owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
+    mixable = [kind for kind in players if len(owned[kind]) > 1]
+    if not mixable:
+        return None
+    mixed = rng.choice(mixable)
+    pair = rng.sample(owned[mixed], 2)
+    domain = known.types.domain(WEIGHT)
+    assert domain is not None
+    weight = Fraction(1, 2) if rng.random() < _HALF else Fraction(domain.sample(rng))
+    mixture = fresh_name("s", {*types, *known.vocabulary.by_name})
+    answer = fresh_name("s", {*types, *known.vocabulary.by_name, mixture})
+    responder = rng.choice([kind for kind in players if kind != mixed])
+    if _full(types, (mixed, responder)):
+        return None
+    others = [mixture if kind == mixed else rng.choice(owned[kind]) for kind in players if kind != responder]
+    added = (
+        Statement((mixture,), "Mix", (Ref(pair[0]), Ref(pair[1]), Const(weight))),
+        Statement((answer,), "BestResponse", tuple(Ref(name) for name in others)),
+    )
+    changed = replace(block, statements=(*block.statements, *added))
     return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
 
 
@@ -133,7 +175,7 @@ def _assumptions(block: Block, known: Words) -> Iterator[tuple[list[Statement], 
         names = [[n for n, t in types.items() if t == player_type(k) and twin[n] is not None] for k in everyone]
         for profile in product(*names):
             moved = sorted((twin[n] or "" for n in profile), key=lambda n: types[n])
-            for op in ("f", "U"):
+            for op in "ffU":  # regrets twice as often
                 left = Statement((one,), f"{op}{i}", tuple(Ref(n) for n in profile))
                 right = Statement((other,), f"{op}{j}", tuple(Ref(n) for n in moved))
                 yield [left, right], (one, other)
@@ -176,4 +218,4 @@ def joined(first: Form, second: Form, known: Words, rng: random.Random) -> Form:
     raise Rejected(f"expected a program with something of both parents; found none in {_DRAWS} draws")
 
 
-EDITS: tuple[tuple[float, _Edit], ...] = ((4.0, append), (2.0, remove), (1.5, assume))
+EDITS: tuple[tuple[float, _Edit], ...] = ((4.0, append), (3.0, respond), (3.0, remove), (3.0, assume))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from discovery.grammar.build import check
-from discovery.grammar.canonical import canonical
+from discovery.grammar.canonical import canonical, full_key
 from discovery.grammar.edit import NoEdit, mutate
 from discovery.grammar.ir import Form
 from discovery.model import Program, Rejected
@@ -14,6 +14,7 @@ from discovery.tasks.nash.edits import joined
 from discovery.tasks.nash.parsing import lower
 from discovery.tasks.nash.printing import source_of
 from discovery.tasks.nash.program import Program as Algorithm
+from discovery.tasks.nash.reduce import improved
 from discovery.tasks.nash.vocabulary import words
 
 __all__ = ["NashLanguage"]
@@ -57,9 +58,18 @@ class NashLanguage:
             form = mutate(self.lower(program.source), self.words.vocabulary, rng, edits)
         except NoEdit as error:
             raise Rejected(error.message) from error
-        return source_of(form, self.words)
+        return source_of(self._short(form, program.key), self.words)
 
     def cross(self, first: Program, second: Program, rng: random.Random) -> str:
         """See `Language.cross`: the statements of `first`, then some of `second` with what they need."""
         form = joined(self.lower(first.source), self.lower(second.source), self.words, rng)
-        return source_of(form, self.words)
+        return source_of(self._short(form, first.key), self.words)
+
+    def _short(self, form: Form, parent: str) -> Form:
+        """`form` without what the copy test shows to be worth nothing, unless that is the parent again."""
+        try:
+            shorter = improved(form, self.words)
+            key = full_key(check(shorter, self.words.vocabulary), self.words.vocabulary)
+        except Rejected:
+            return form  # what was assumed is not free any more
+        return form if key == parent else shorter

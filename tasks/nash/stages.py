@@ -1,7 +1,8 @@
 """What an evaluator does with a program at each stage, cheapest first.
 
 - `screen`: does every line stay above 0.999 in some state? Then the bound is 1, which needs no proof, and that is all.
-- `estimate`: SCIP's value of the worst case at the root node.
+- `estimate`: is the bound that of a known algorithm? Two or three questions to Z3 tell. If not: SCIP's value of the
+  worst case at the root node.
 - `prove`: Z3 proves a bound near that value, or says what exceeds it. First with little work, then with more.
 
 Limits are solver work. A program whose bound stays unproved is ranked by SCIP's ceiling, which is no bound.
@@ -18,11 +19,20 @@ from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.feedback import rendered
-from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, prove, screened
+from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, placed, prove, screened
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
 __all__ = ["Judge"]
+
+#: What a strategy costs in the score: of two programs of one bound the shorter is better.
+_STRATEGY = 1e-9
+
+#: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
+_MARKS = {
+    2: tuple(Fraction(each) for each in ("1/3", "0.339333", "0.381967", "1/2", "3/4")),
+    3: tuple(Fraction(each) for each in ("1/2", "3/5", "2/3", "3/4")),
+}
 
 
 class Judge:
@@ -39,6 +49,10 @@ class Judge:
         systems = self.systems(form)
         if stage == "screen":
             return self._screen(systems)
+        if stage == "estimate":
+            marked = placed(systems, _MARKS[self.language.players], self.solver, SEARCH)
+            if marked is not None:
+                return self.verdict(marked, systems)
         points = self._points(source, systems)
         if stage == "estimate":
             ceiling = max(found.get("ceiling", 1.0) for found in points)
@@ -46,7 +60,7 @@ class Judge:
             shown = "nothing yet" if value is None else f"{value:.6f}"
             message = f"the worst state that SCIP found exceeds {shown}; no state exceeds {ceiling:.6f}, up to rounding"
             return Verdict("scored", -ceiling, {"worst case": -ceiling}, message, _evidence(None, value), advance=True)
-        return self.verdict(self.outcome(systems, points))
+        return self.verdict(self.outcome(systems, points), systems)
 
     def systems(self, form: Form) -> list[System]:
         """The constraint systems of the program, copies that nothing uses left out: they have the same bound."""
@@ -54,9 +68,11 @@ class Judge:
         return compile_program(Program.of(shorter, self.language.players))
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
-        """With little work, then, where no bound to six digits came out, with more."""
+        """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
         quick = prove(systems, self.solver, SEARCH, points=points)
-        if quick.status != "unproved" and (quick.bound is None or _sharp(quick)):
+        marks = _MARKS[self.language.players]
+        new = quick.estimate is not None and quick.estimate < marks[0] - Fraction(1, 10**5)
+        if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
         slow = prove(systems, self.solver, CHECK, below=quick.bound)
         slow.proof_seconds += quick.proof_seconds
@@ -65,17 +81,18 @@ class Judge:
             slow.status, slow.bound, slow.pieces = quick.status, quick.bound, quick.pieces
         return slow
 
-    def verdict(self, outcome: Outcome) -> Verdict:
+    def verdict(self, outcome: Outcome, systems: list[System]) -> Verdict:
         """What an outcome means for the search."""
+        size = _STRATEGY * max(sum(map(len, system.state.constructed)) for system in systems)
         evidence = _evidence(outcome, outcome.estimate)
         text = rendered(outcome)
         if outcome.status == "vacuous":
             message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
             return Verdict("invalid", message=message, evidence=evidence, clock_limited=outcome.clock)
         if outcome.bound is None:
-            score = -outcome.ceiling
+            score = -outcome.ceiling - size
             return Verdict("scored", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
-        score = -float(outcome.bound)
+        score = -float(outcome.bound) - size
         return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
 
     def _screen(self, systems: list[System]) -> Verdict:
@@ -83,11 +100,11 @@ class Judge:
         if counterexample is None:
             return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
         outcome = Outcome("proved", Fraction(1), 1.0, 1.0, counterexample.value, counterexample)
-        return self.verdict(outcome)
+        return self.verdict(outcome, systems)
 
     def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
         if self._last is None or self._last[0] != source:
-            found = [self.solver.estimate(each, nodes=SEARCH.nodes, seconds=SEARCH.seconds) for each in systems]
+            found = [estimated(each, self.solver, SEARCH) for each in systems]
             self._last = source, found
         return self._last[1]
 

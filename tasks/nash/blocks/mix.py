@@ -34,7 +34,14 @@ class Mix(Block):
     summary = "w a + (1 - w) b for strategies a, b of one player; w is a fraction such as 1/2 or a computed value"
     source = "Kontogiannis, Panagopoulou, Spirakis, WINE 2006 (halves); Bosse, Byrka, Markakis, WINE 2007 (weights)"
     weight = 2.0
-    laws = Laws(pure=True, identities=(Identity(0, Position(1), Position(0)),))
+    laws = Laws(
+        pure=True,
+        identities=(
+            Identity(0, Position(1), Position(0)),
+            Identity(2, Fraction(1), Position(0)),
+            Identity(2, Fraction(0), Position(1)),
+        ),
+    )
 
     def overloads(self, players: int) -> Sequence[Overload]:
         """One overload a player."""

@@ -21,9 +21,12 @@ from discovery.tasks.nash.compiler.algebra import Constraint, Poly, constant
 from discovery.tasks.nash.compiler.state import Bounds, State
 from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
 
-__all__ = ["Line", "System", "compile_case", "compile_program"]
+__all__ = ["CASE", "Line", "System", "compile_case", "compile_program"]
 
 _ONE = Fraction(1)
+
+#: Label of the conditions of cases.
+CASE = "case"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +77,12 @@ def compile_case(case: Case) -> System:
     for step in case.steps:
         axioms += _step(step, state)
     assumed = [("wlog", case.wlog)] if case.wlog else []
-    assumed += [("case", each) for each in ([case.when] if case.when else [])]
+    assumed += [(CASE, each) for each in ([case.when] if case.when else [])]
     for label, comparison in assumed:
         axioms.append(_holds(comparison, state).labelled(label))
     for comparison in case.unless:
         # The case is entered when the comparison fails; its closure keeps the worst case attained.
-        axioms.append(_holds(Comparison(comparison.right, comparison.left), state).labelled("case"))
+        axioms.append(_holds(Comparison(comparison.right, comparison.left), state).labelled(CASE))
     lines = tuple(_lines(state))
     return System(state, (*_inherent(state), *state.side, *axioms), lines)
 

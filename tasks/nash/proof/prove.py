@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.compiler.system import CASE, System
 from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
 from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.process import Solver
@@ -29,6 +29,9 @@ __all__ = [
     "Outcome",
     "Piece",
     "decide",
+    "estimated",
+    "placed",
+    "plain_lines",
     "prove",
     "rationals",
     "screened",
@@ -37,6 +40,10 @@ __all__ = [
 
 #: How far below a proved bound a state is looked for that exceeds it.
 _MARGIN = Fraction(1, 10**6)
+_NEAR = Fraction(1, 3000)
+
+#: Squares that are looked at from the start; more of them join in only where they matter.
+_SQUARES = 4
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Effort:
         portfolio: Ways to ask: variable ordering, and whether regrets are variables of their own.
         digits: Decimals to which a bound is looked for where no simpler rational is one.
         seconds: Backstop of one solver call.
+        tighten: Whether SCIP may spend its time on a smaller ceiling, beyond what finding states takes.
     """
 
     nodes: int
@@ -56,15 +64,19 @@ class Effort:
     portfolio: tuple[tuple[int, bool], ...]
     digits: tuple[int, ...]
     seconds: float
+    tighten: bool
 
 
-SEARCH = Effort(nodes=1, work=400_000, portfolio=((4, True), (4, False), (1, False)), digits=(6, 4, 2), seconds=10.0)
+SEARCH = Effort(
+    nodes=1, work=400_000, portfolio=((4, True), (4, False), (1, False)), digits=(6, 4, 2), seconds=10.0, tighten=False
+)
 CHECK = Effort(
     nodes=2_000,
     work=4_000_000,
     portfolio=((4, True), (4, False), (0, False), (1, False), (0, True), (1, True)),
     digits=(6, 5, 4, 3, 2),
     seconds=60.0,
+    tighten=True,
 )
 
 
@@ -146,12 +158,9 @@ def prove(
         below: Only bounds below this one are of interest.
     """
     outcome = Outcome()
-    open_cases = _live(systems, solver, effort, outcome)
-    if not open_cases and outcome.status == "vacuous":
-        return outcome
     known = {}
-    for case in open_cases:
-        found = points[case] if points else solver.estimate(systems[case], nodes=effort.nodes, seconds=effort.seconds)
+    for case, system in enumerate(systems):
+        found = points[case] if points else estimated(system, solver, effort)
         outcome.clock |= bool(found.get("clock")) or found.get("status") == "timelimit"
         known[case] = found
     values = [found["value"] for found in known.values() if found.get("value") is not None]
@@ -164,11 +173,32 @@ def prove(
         if below is not None and target >= below:
             break
         if _all_below(systems, known, target, solver, effort, outcome):
-            outcome.status, outcome.bound = "proved", target
             if outcome.counterexample is None:
                 _witness(systems, known, target - _MARGIN, solver, effort, outcome)
+            outcome.status = _sound(systems, solver, outcome)
+            outcome.bound = target if outcome.status == "proved" else None
             return outcome
     return outcome
+
+
+def estimated(system: System, solver: Solver, effort: Effort) -> dict[str, Any]:
+    """SCIP's answer for one case, squares left out where there are many."""
+    lines = plain_lines(system)
+    return solver.estimate(system, nodes=effort.nodes, seconds=effort.seconds, lines=lines, tighten=effort.tighten)
+
+
+def _sound(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
+    """`"proved"`, unless the axioms of some case, its condition aside, cannot be shown to be satisfiable."""
+    for case, system in enumerate(systems):
+        if outcome.counterexample is not None and outcome.counterexample.case == case + 1:
+            continue
+        bare = replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
+        answer = _ask(case, bare, None, set(), solver, CHECK, outcome)
+        if answer.answer != "sat":
+            reason = "contradict each other" if answer.answer == "unsat" else "could not be shown to be consistent"
+            outcome.reasons.append(f"case {case + 1}: its axioms {reason}")
+            return "vacuous" if answer.answer == "unsat" else "unproved"
+    return "proved"
 
 
 def _witness(
@@ -180,11 +210,57 @@ def _witness(
     outcome: Outcome,
 ) -> None:
     """Look, once, for a state above `target`: it shows that a proved bound is tight, and what would have to change."""
-    quick = replace(effort, portfolio=effort.portfolio[:2])
+    quick = replace(effort, portfolio=effort.portfolio[:2], work=effort.work // 4)
     case = max(points, key=lambda case: points[case].get("value") or 0.0)
     answer = decide(case, systems[case], target, tight_lines(systems[case], points[case]), solver, quick, outcome)
     if answer.answer == "sat":
         outcome.refuted, outcome.counterexample = target, answer.counterexample
+
+
+def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver, effort: Effort) -> Outcome | None:
+    """A proved bound among `marks`, if some state comes within 1/3000 of it; else None.
+
+    Most programs of a search guarantee what one of a few well-known algorithms does. Two or three quick questions to Z3
+    tell, and no estimate is needed.
+
+    Args:
+        systems: One for each case.
+        marks: Candidates, ascending.
+        solver, effort: As for `prove`; every question is asked in one way only, with a quarter of the work.
+    """
+    outcome = Outcome()
+    quick = replace(effort, portfolio=effort.portfolio[:1], work=effort.work // 4)
+    everything: dict[int, dict[str, Any]] = {case: {} for case in range(len(systems))}
+
+    def below(target: Fraction) -> bool | None:
+        """Whether the program's bound is at most `target`; None when that stays open."""
+        if outcome.counterexample is not None and target < outcome.counterexample.value:
+            return False
+        if _all_below(systems, everything, target, solver, quick, outcome):
+            return True
+        return False if outcome.refuted == target else None
+
+    low, high = 0, len(marks)
+    pieces: tuple[Piece, ...] = ()
+    while low < high:
+        middle = (low + high) // 2
+        answer = below(marks[middle])
+        if answer is None:
+            return None
+        if answer:
+            high, pieces = middle, outcome.pieces
+        else:
+            low = middle + 1
+    if low == len(marks):
+        return None
+    if below(marks[low] - _MARGIN) is None and below(marks[low] - _NEAR) is None:
+        return None
+    if outcome.refuted is None or outcome.refuted < marks[low] - _NEAR:
+        return None
+    outcome.pieces = pieces
+    outcome.status = _sound(systems, solver, outcome)
+    outcome.bound = marks[low] if outcome.status == "proved" else None
+    return outcome
 
 
 def screened(systems: Sequence[System], solver: Solver, effort: Effort) -> Counterexample | None:
@@ -192,26 +268,17 @@ def screened(systems: Sequence[System], solver: Solver, effort: Effort) -> Count
     outcome = Outcome()
     quick = replace(effort, portfolio=effort.portfolio[:1], work=effort.work // 4)
     for case, system in enumerate(systems):
-        answer = decide(case, system, Fraction(999, 1000), _plain_lines(system), solver, quick, outcome)
+        answer = decide(case, system, Fraction(999, 1000), plain_lines(system), solver, quick, outcome)
         if answer.answer == "sat":
             return answer.counterexample
     return None
 
 
-def _plain_lines(system: System) -> set[int]:
-    return {index for index, line in enumerate(system.lines) if len(line.rows) > 1} or {0}
-
-
-def _live(systems: Sequence[System], solver: Solver, effort: Effort, outcome: Outcome) -> list[int]:
-    """The cases whose axioms some state meets; all that cannot be told are kept."""
-    live = []
-    for case, system in enumerate(systems):
-        answer = _ask(case, system, None, set(), solver, effort, outcome)
-        if answer.answer != "unsat":
-            live.append(case)
-    if not live:
-        outcome.status = "vacuous"
-    return live
+def plain_lines(system: System) -> set[int]:
+    """All lines, and the squares where they are few."""
+    squares = {index for index, line in enumerate(system.lines) if len(line.rows) == 1}
+    lines = set(range(len(system.lines))) - squares
+    return lines | squares if len(squares) <= _SQUARES else lines
 
 
 def _all_below(
@@ -240,13 +307,13 @@ def _all_below(
 
 
 def tight_lines(system: System, found: dict[str, Any]) -> set[int]:
-    """Lines that guarantee no more than the incumbent's value, and a little; all where there is no incumbent."""
+    """Lines that guarantee no more than the incumbent's value, and a little; none where there is no incumbent: those
+    that matter join in."""
     if found.get("point") is None:
-        return set(range(len(system.lines)))
+        return set()
     point = {name: Fraction(value).limit_denominator(10**9) for name, value in found["point"].items()}
     low = found["value"] + 1e-4
-    tight = {i for i, line in enumerate(system.lines) if min(float(row.at(point)) for row in line.rows) <= low}
-    return tight or set(range(len(system.lines)))
+    return {i for i in plain_lines(system) if min(float(row.at(point)) for row in system.lines[i].rows) <= low}
 
 
 def decide(
@@ -257,8 +324,8 @@ def decide(
     while True:
         answer = _ask(case, system, target, kept, solver, effort, outcome)
         if answer.answer != "sat" or answer.counterexample is None:
-            if answer.answer == "unknown" and len(kept) < len(system.lines):
-                return _ask(case, system, target, set(range(len(system.lines))), solver, effort, outcome)
+            if answer.answer == "unknown" and not kept >= plain_lines(system):
+                return _ask(case, system, target, plain_lines(system), solver, effort, outcome)
             return answer
         if answer.counterexample.value > target:
             return answer
@@ -314,7 +381,7 @@ def rationals(value: float, digits: Sequence[int]) -> Iterator[Fraction]:
             yield simple
     for places in digits:
         scale = 10**places
-        first = math.floor(value * scale - 0.2) + 1
+        first = math.ceil(value * scale)
         for numerator in (first, first + 1) if places == max(digits) else (first,):
             decimal = min(Fraction(numerator, scale), Fraction(1))
             if all(decimal > other for other in seen):

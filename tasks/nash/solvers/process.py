@@ -50,10 +50,12 @@ class Solver:
         """See `cvc5.decide`; the backstop is enforced."""
         return self._ask({"call": "second", "text": text, "work": work, "seconds": seconds})
 
-    def estimate(self, system: Any, *, nodes: int, seconds: float, lines: set[int] | None = None) -> dict[str, Any]:
+    def estimate(
+        self, system: Any, *, nodes: int, seconds: float, lines: set[int] | None = None, tighten: bool = True
+    ) -> dict[str, Any]:
         """See `scip.estimate`; the backstop is enforced."""
         request = {"call": "estimate", "system": system, "nodes": nodes, "seconds": seconds, "lines": lines}
-        return self._ask(request)
+        return self._ask({**request, "tighten": tighten})
 
     def start(self) -> None:
         """Begin to start the process now; the first request then waits less."""

@@ -11,7 +11,9 @@ from discovery.tasks.nash.compiler.system import System
 __all__ = ["estimate"]
 
 
-def estimate(system: System, *, nodes: int, seconds: float, lines: set[int] | None = None) -> dict[str, Any]:
+def estimate(
+    system: System, *, nodes: int, seconds: float, lines: set[int] | None = None, tighten: bool = True
+) -> dict[str, Any]:
     """Maximise the least guarantee of all lines over the states of `system`.
 
     Args:
@@ -19,6 +21,7 @@ def estimate(system: System, *, nodes: int, seconds: float, lines: set[int] | No
         nodes: Limit of branch-and-bound nodes: it repeats.
         seconds: Backstop.
         lines: Which lines to keep; None keeps all.
+        tighten: Whether to spend time on the ceiling (bound tightening, restarts); states are found without it.
 
     Returns:
         `status` (`"optimal"`, `"infeasible"`, or what limit was reached), `value` (of the best state found, or None),
@@ -60,6 +63,10 @@ def estimate(system: System, *, nodes: int, seconds: float, lines: set[int] | No
     model.setParam("limits/totalnodes", nodes)
     model.setParam("limits/time", seconds)
     model.setParam("limits/gap", 1e-5)
+    if not tighten:
+        model.setParam("propagating/obbt/freq", -1)
+        model.setParam("presolving/maxrestarts", 0)
+        model.setParam("limits/primal", 0.999)
     model.setParam("randomization/randomseedshift", 0)
     model.optimize()
     found: dict[str, Any] = {"status": model.getStatus(), "value": None, "point": None, "nodes": model.getNTotalNodes()}
