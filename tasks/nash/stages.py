@@ -10,6 +10,7 @@ Limits are solver work. A program whose bound stays unproved is ranked by SCIP's
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,6 +29,12 @@ __all__ = ["Judge"]
 #: What a strategy costs in the score: of two programs of one bound the shorter is better.
 _STRATEGY = 1e-9
 
+#: What the best known algorithms guarantee, a little less.
+_KNOWN = {2: 0.33332, 3: 0.5999}
+
+#: Work for games of more than two players: SCIP needs nodes to find the worst state, and six digits cost too much.
+_MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2))
+
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
 _MARKS = {
     2: tuple(Fraction(each) for each in ("1/3", "0.339333", "0.381967", "1/2", "3/4")),
@@ -41,6 +48,7 @@ class Judge:
     def __init__(self, language: NashLanguage) -> None:
         self.language = language
         self.solver = Solver()
+        self.effort = SEARCH if language.players == 2 else _MANY
         self._last: tuple[str, list[dict[str, Any]]] | None = None
 
     def judge(self, source: str, stage: str) -> Verdict:
@@ -69,9 +77,8 @@ class Judge:
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
-        quick = prove(systems, self.solver, SEARCH, points=points)
-        marks = _MARKS[self.language.players]
-        new = quick.estimate is not None and quick.estimate < marks[0] - Fraction(1, 10**5)
+        quick = prove(systems, self.solver, self.effort, points=points)
+        new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
         slow = prove(systems, self.solver, CHECK, below=quick.bound)
@@ -104,7 +111,7 @@ class Judge:
 
     def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
         if self._last is None or self._last[0] != source:
-            found = [estimated(each, self.solver, SEARCH) for each in systems]
+            found = [estimated(each, self.solver, self.effort) for each in systems]
             self._last = source, found
         return self._last[1]
 

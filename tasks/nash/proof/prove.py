@@ -42,6 +42,9 @@ __all__ = [
 _MARGIN = Fraction(1, 10**6)
 _NEAR = Fraction(1, 3000)
 
+#: What is added to an estimate, at last, in the hope of an easier proof of a coarser bound.
+_SLACK = (0.01, 0.03, 0.1)
+
 #: Squares that are looked at from the start; more of them join in only where they matter.
 _SQUARES = 4
 
@@ -387,5 +390,8 @@ def rationals(value: float, digits: Sequence[int]) -> Iterator[Fraction]:
             if all(decimal > other for other in seen):
                 seen.add(decimal)
                 yield decimal
-    if Fraction(1) not in seen:
-        yield Fraction(1)
+    for slack in _SLACK:
+        coarse = Fraction(math.ceil((value + slack) * 100), 100)
+        if all(coarse > other for other in seen):
+            seen.add(coarse)
+            yield min(coarse, Fraction(1))
