@@ -8,6 +8,7 @@ crosses it; and a call that has to wait goes as soon as the others turned out ch
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,8 +61,9 @@ class Budget:
     _reserved: list[Amount] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def reserve(self, most: Amount) -> None:
-        """Promise `most` to a call that is about to be made; waits while it must not be made yet.
+    async def reserve(self, most: Callable[[], Amount]) -> Amount:
+        """Promise a call that is about to be made the most that it can cost, as `most` says at that moment, and return
+        that. Waits while it must not be made yet.
 
         Raises:
             BudgetReached: a limit is spent. Nothing is promised then.
@@ -69,8 +71,9 @@ class Budget:
         while True:
             self.check()
             if self._fits():
-                self._reserved.append(most)
-                return
+                promised = most()
+                self._reserved.append(promised)
+                return promised
             self._changed.clear()
             await self._changed.wait()
 

@@ -215,8 +215,7 @@ class Gateway:
         """Reserve, send until there is a reply, commit."""
         model = self._models[call.model]
         async with self._slots:
-            most = model.most(call.request)
-            await self._budget.reserve(most)
+            most = await self._budget.reserve(lambda: model.most(call.request))
             started = time.monotonic()
             reply: Reply | None = None
             try:

@@ -536,18 +536,24 @@ def test_the_room_that_a_prompt_leaves_holds_for_that_prompt(setting: Setting) -
 
 
 def test_a_model_without_a_limit_on_its_reply_is_called_alone_when_spending_is_limited(setting: Setting) -> None:
+    replies = 0
+
     def behave(asked: Asked) -> Answer:
+        nonlocal replies
         for name in ("max_tokens", "max_completion_tokens"):
             if name in asked.body:
                 return failure(400, f"unknown parameter {name}", param=name)
-        return completion("x", delay=0.01, usage={"prompt_tokens": 10, "completion_tokens": 50_000})
+        replies += 1  # each longer than the last: no earlier one tells how long the next may be
+        usage = {"prompt_tokens": 10, "completion_tokens": 100 * 4**replies}
+        return completion("x", delay=0.01, usage=usage)
 
     async def work() -> None:
         setting.server.behaviour = behave
         with setting.journal(write=True) as journal:
-            async with setting.gateway(journal, limits=Limits(tokens=200_000)) as gateway:
+            async with setting.gateway(journal, limits=Limits(tokens=40_000), max_output_tokens=10) as gateway:
                 await ask_all(gateway, range(20))
-            assert journal.spending().calls == 4
+            sizes = [call.output_tokens for call in journal.model_calls()]
+            assert sizes == [400, 1600, 6400, 25_600, 102_400]
 
     run(work())
     assert "one at a time" in setting.named(Alarm)[-1].message
