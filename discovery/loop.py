@@ -131,7 +131,9 @@ class Loop:
         timer = self._timer(active_seconds(self._journal))
         self.emit(self._started())
         try:
-            await self._work()
+            # Commits share flushes, and nobody but who needs one waits for it: see `Journal.durable`.
+            with self._journal.deferred():
+                await self._work()
         except BaseException as error:
             self._failure = self._failure or error
         finally:
@@ -298,6 +300,7 @@ class Loop:
     async def _pursue(self, proposal: Proposal, context: Context) -> None:
         """Have a proposal written and checked, commit it, and judge it."""
         try:
+            await self._journal.durable()  # before anything is paid for it
             draft, program = await self._course.write(proposal, context)
         except ChatError as error:
             self._stop_for(error)
@@ -307,17 +310,18 @@ class Loop:
             self._changed.set()
         self._written += 1
         if program is None:
-            self._reject(proposal, draft)
+            await self._reject(proposal, draft)
             return
         new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
         self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
+        await self._journal.durable()
         await self._judge(proposal, program)
 
-    def _reject(self, proposal: Proposal, draft: Draft) -> None:
+    async def _reject(self, proposal: Proposal, draft: Draft) -> None:
         verdict = Verdict("rejected", message=draft.refusal)
         outcome = self._journal.add_rejection(proposal, draft.source, verdict, draft.idea, draft.notes)
         self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, None, False))
-        self._conclude(outcome, repeat=False)
+        await self._conclude(outcome, repeat=False)
 
     # Judging
 
@@ -344,7 +348,7 @@ class Loop:
                 outcome = await self._stages(proposal.index, program)
         finally:
             self._judging.pop(program.key).set()
-        self._conclude(outcome or self._journal.conclude(proposal.index), repeat=outcome is None)
+        await self._conclude(outcome or self._journal.conclude(proposal.index), repeat=outcome is None)
 
     async def _stages(self, index: int, program: Program) -> Outcome | None:
         """The outcome that this proposal's own last stage committed; None when every stage had been judged before."""
@@ -374,7 +378,10 @@ class Loop:
             self.emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
         return verdict
 
-    def _conclude(self, outcome: Outcome, repeat: bool) -> None:
+    async def _conclude(self, outcome: Outcome, repeat: bool) -> None:
+        """Account for a committed outcome once it is on the disk. Outcomes come here in the order of their commits, and
+        leave the wait in that order."""
+        await self._journal.durable()
         previous = self._best
         self._take_in(outcome)
         improved = self._improves(outcome)

@@ -29,7 +29,11 @@ class LogSync:
         sync_folder(log.parent)
 
     async def wait(self) -> None:
-        """Return when everything committed before this call is on the disk. Raises OSError when it cannot be."""
+        """Return when everything committed before this call is on the disk. Who called first returns first.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         if self._next is None:
             self._next = asyncio.ensure_future(self._flush(self._running))
         await asyncio.shield(self._next)

@@ -45,6 +45,7 @@ class Journal(Reading):
         self._db = db
         self._lease = lease
         self._sync: LogSync | None = None
+        self._deferring = 0
         name, task, *documents, created = self._rows(
             "SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1"
         )[0]
@@ -232,13 +233,21 @@ class Journal(Reading):
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Commits made within are whole and visible as always, but need not have reached the disk before `durable`."""
+        """Commits made within are whole and visible as always, and a killed process loses none; but they need not have
+        reached the disk before `durable`, or before the next commit that is made elsewhere. Nests."""
+        self._deferring += 1
+        if self._deferring == 1:
+            self._synchronous("NORMAL")
+        try:
+            yield
+        finally:
+            self._deferring -= 1
+            if self._deferring == 0:
+                self._synchronous("FULL")
+
+    def _synchronous(self, mode: str) -> None:
         with translated(self.folder):
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            try:
-                yield
-            finally:
-                self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA synchronous = {mode}")
 
     async def durable(self) -> None:
         """Wait until every commit made so far has reached the disk; the event loop goes on meanwhile.
