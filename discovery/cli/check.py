@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import sys
 from pathlib import Path
@@ -57,8 +58,8 @@ def _read(file: Path) -> str:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise NotFound(f"cannot read {file}: {error.strerror}") from error
-    # A byte that is no UTF-8 is for the language to reject, with its place.
-    return data.decode("utf-8", "surrogateescape")
+    # A byte that is no UTF-8 is for the language to reject, with its place; a mark of the byte order is no text.
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 async def _judge(spec: str, task: Task, program: Program, backend: str, seed: int) -> Verdict:

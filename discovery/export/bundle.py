@@ -1,7 +1,7 @@
 """Bundles: what a program leaves as. A folder with the family's files and `evidence.json`.
 
 `evidence.json` holds the provenance: the program, where it came from, what search said, what was confirmed and what was
-not, with versions and the SHA-256 of every other file of the bundle.
+not, with versions, the SHA-256 of every other file of the bundle, and its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from discovery.store import Journal
 from discovery.store.files import write_file
 from discovery.task import Task, task_code
 
-__all__ = ["EVIDENCE", "SCHEMA", "default_name", "provenance", "read_bundle", "write_bundle"]
+__all__ = ["EVIDENCE", "SCHEMA", "default_name", "provenance", "read_bundle", "seal", "write_bundle"]
 
 EVIDENCE = "evidence.json"
 SCHEMA = "discovery.evidence/1"
@@ -83,9 +83,16 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
     document |= {"name": name, "files": {file: content_key(text) for file, text in sorted(files.items())}}
     if target.exists() and not (target / EVIDENCE).is_file() and any(target.iterdir()):
         raise ConfigError(f"{target} exists and is no exported algorithm", hint="choose another --name or --to")
+    document["seal"] = seal(document)
     _write(target, {**files, EVIDENCE: json.dumps(document, indent=1, allow_nan=False) + "\n"})
     journal.add_note("export", {"key": key, "name": name, "path": str(target.resolve())})
     return target
+
+
+def seal(document: Mapping[str, JSON]) -> str:
+    """SHA-256 over all of `document` but its own seal. Anybody can make one anew, so it proves nothing; it shows what
+    was changed by mistake, also in what is only told and cannot be measured again."""
+    return content_key(json.dumps({**document, "seal": None}, sort_keys=True, allow_nan=False))
 
 
 def _write(target: Path, files: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 
 from discovery.evaluate import Pool
+from discovery.export.bundle import EVIDENCE, seal
 from discovery.model import JSON, Evidence, Rejected, content_key
 from discovery.task import Task, Verification, check_source, load_task
 
@@ -24,11 +25,18 @@ async def verify(spec: str, document: Mapping[str, JSON], files: Mapping[str, st
     """
     task = load_task(spec)
     checks = [*_files(document, files), _program(task, document), *_correction(task, document)]
-    if all(holds for _, holds, _ in checks):
+    sound = all(holds for _, holds, _ in checks)
+    checks.insert(0, _record(document))
+    if sound:
         async with Pool(spec, sandbox=sandbox, workers=1, seed=0) as pool:
             found = await pool.verify(files, document, secrets.randbits(62))
         checks += found.checks
     return Verification(all(holds for _, holds, _ in checks), tuple(checks))
+
+
+def _record(document: Mapping[str, JSON]) -> tuple[str, bool, str]:
+    same = document.get("seal") == seal(document)
+    return "record", same, "as exported" if same else f"{EVIDENCE} was changed since the export"
 
 
 def _files(document: Mapping[str, JSON], files: Mapping[str, str]) -> list[tuple[str, bool, str]]:

@@ -150,7 +150,7 @@ class PythonTask(Task):
                 f"task {self.name!r} has no seed program: {self.folder / 'seeds'} holds no .py file",
                 hint=f"write one that defines {self.entry}(...), good or bad",
             )
-        return [Seed(file.stem, file.read_text(encoding="utf-8")) for file in files]
+        return [Seed(file.stem, file.read_text(encoding="utf-8-sig")) for file in files]
 
     def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
         """Run the program on the cases of (seed, stage, replicate); the score is the mean over them.

@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from discovery.export import seal
+
 from .conftest import TOY, Result
 
 
@@ -91,9 +93,33 @@ def test_a_tampered_bundle_does_not_verify(
         document["program"]["source"] = "value = 899\n"
     else:
         document["program"]["key"] = "0" * 64
+    document["seal"] = seal(document)  # as a forger would
     evidence.write_text(json.dumps(document))
     result = here("verify", str(tmp_path / "guess"), "--task", "./toy", "--json", cwd=finished)
     assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
+
+
+@pytest.mark.parametrize(
+    "place", [("run", "proposals"), ("run", "config", "workers"), ("run", "versions", "python"), ("program", "parents")]
+)
+def test_what_is_only_told_is_sealed(
+    finished: Path, exported: Path, place: tuple[str, ...], tmp_path: Path, here: Callable[..., Result]
+) -> None:
+    shutil.copytree(exported, tmp_path / "guess")
+    evidence = tmp_path / "guess" / "evidence.json"
+    document = json.loads(evidence.read_text())
+    part = document
+    for name in place[:-1]:
+        part = part[name]
+    for change in ("another", None):
+        if change is None:
+            del part[place[-1]]
+        else:
+            part[place[-1]] = change
+        evidence.write_text(json.dumps(document))
+        result = here("verify", str(tmp_path / "guess"), "--task", "./toy", "--json", cwd=finished)
+        failed = [check["name"] for check in json.loads(result.stdout)["checks"] if not check["holds"]]
+        assert result.returncode == 1 and "record" in failed
 
 
 @pytest.mark.parametrize("name", ["my-name", "class", "1x", "a/b", "", "copy", "sys"])
@@ -127,7 +153,13 @@ def test_a_bundle_that_is_none(tmp_path: Path, text: str, code: int, here: Calla
 
 @pytest.mark.parametrize(
     ("source", "status"),
-    [("value = 5\n", "scored"), ("value = 26\n", "error"), ("value = 34\n", "rejected"), ("\udc80\x00", "rejected")],
+    [
+        ("value = 5\n", "scored"),
+        ("\ufeffvalue = 5\n", "scored"),
+        ("value = 26\n", "error"),
+        ("value = 34\n", "rejected"),
+        ("\udc80\x00", "rejected"),
+    ],
 )
 def test_check_exits_with_0_whenever_a_verdict_was_reached(
     home: Path, source: str, status: str, here: Callable[..., Result]
