@@ -59,6 +59,8 @@ class RunStarted(Event):
     max_usd: float | None = None
     max_tokens: int | None = None
     max_calls: int | None = None
+    target: float | None = None
+    stagnation: int | None = None
     models: tuple[str, ...] = ()
 
 

@@ -449,5 +449,7 @@ class Loop:
             max_usd=self._config.max_usd,
             max_tokens=self._config.max_tokens,
             max_calls=self._config.max_calls,
+            target=self._config.target,
+            stagnation=self._config.stagnation,
             models=self._config.llm.models,
         )

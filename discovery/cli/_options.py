@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["DisplayOption", "JsonOption", "OutOption", "SandboxOption"]
+__all__ = ["DisplayOption", "JsonOption", "OutOption", "SandboxOption", "StagnationOption", "TargetOption"]
 
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 OutOption: TypeAlias = Annotated[Path | None, typer.Option("--out", help="Folder that holds the runs (default: runs).")]
@@ -18,4 +18,10 @@ SandboxOption: TypeAlias = Annotated[
 DisplayOption: TypeAlias = Annotated[
     Literal["full", "plain", "json", "none"] | None,
     typer.Option("--display", help="Progress on stderr (default: full on a terminal, else plain)."),
+]
+TargetOption: TypeAlias = Annotated[
+    float | None, typer.Option("--target", help="End once a program has this score; no model is ever told it.")
+]
+StagnationOption: TypeAlias = Annotated[
+    int | None, typer.Option("--stagnation", help="End after so many outcomes in a row without a better program.")
 ]

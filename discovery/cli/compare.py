@@ -13,25 +13,34 @@ __all__ = ["command"]
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more; the first is the one.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Runs; the first is the one. One alone: with its series.")
+    ],
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare runs: the configuration that differs, and the difference of the confirmed scores.
 
     Search-time scores are not compared: `discovery confirm` each run first. The first run is compared with each other.
+    Of runs that were repeated, the differences are taken seed by seed. One run alone stands for its series: what
+    `run --repeat --control` made with it.
+
+    discovery compare optimizers-20260102-150405
 
     discovery compare optimizers-20260102-150405 optimizers-20260102-150405-control
     """
     from discovery.errors import ConfigError
-    from discovery.store import Journal, find_run
+    from discovery.store import Journal, find_run, series
     from discovery.view.compare import compare_runs, compare_view
     from discovery.view.console import print_json, show
 
-    if len(runs) < 2:
+    folders = [find_run(run, out) for run in runs]
+    if len(folders) == 1:
+        folders = series(folders[0])
+    if len(folders) < 2:
         raise ConfigError("two runs or more are expected", hint="`discovery list` shows the runs")
     with ExitStack() as stack:
-        journals = [stack.enter_context(Journal.open(find_run(run, out))) for run in runs]
+        journals = [stack.enter_context(Journal.open(folder)) for folder in folders]
         found = compare_runs(journals)
     if as_json:
         print_json("compare", found)

@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or @last.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders or names of runs, or @last.")],
     finalists: Annotated[int, typer.Option("--finalists", min=1, help="How many of the best programs.")] = 3,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -35,22 +35,37 @@ def command(
 
     discovery confirm @last --finalists 5 --json
     """
+    from discovery.store import Journal, find_run
+
+    results = []
+    for folder in [find_run(run, out) for run in runs]:
+        with Journal.open(folder, write=True) as journal:
+            results.append(_confirm(journal, finalists, quiet=as_json, named=len(runs) > 1))
+    if as_json:
+        whole = results[0] if len(results) == 1 else {"runs": results}
+        print(json.dumps({"schema": "discovery.confirm/1", **whole}))
+
+
+def _confirm(journal: Journal, count: int, *, quiet: bool, named: bool) -> dict[str, JSON]:
+    """Confirm the finalists of one run, journal what was found, and say it unless `quiet`."""
     from discovery.cli._drive import require_packages, run_task
     from discovery.course import check_seeds
     from discovery.evaluate import confirm as confirmation
-    from discovery.store import Journal, find_run
 
-    with Journal.open(find_run(run, out), write=True) as journal:
-        task = run_task(journal)
-        require_packages(task)
-        seeds = [program.key for program in check_seeds(task)]
-        chosen = confirmation.finalists(journal, seeds, finalists)
-        evidence = _evidence(journal, [key for key, _ in chosen])
-        found = confirmation.corrected(task, chosen, evidence)
-        document = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
-        if document not in journal.notes("confirmation")[-1:]:
-            journal.add_note("confirmation", document)
-        _print(journal, task, document, as_json)
+    task = run_task(journal)
+    require_packages(task)
+    seeds = [program.key for program in check_seeds(task)]
+    chosen = confirmation.finalists(journal, seeds, count)
+    evidence = _evidence(journal, [key for key, _ in chosen])
+    found = confirmation.corrected(task, chosen, evidence)
+    document = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
+    if document not in journal.notes("confirmation")[-1:]:
+        journal.add_note("confirmation", document)
+    if not quiet:
+        if named:
+            print(f"{journal.meta.name}:")
+        _print(document, task)
+    return {"run": str(journal.folder), **document}
 
 
 def _evidence(journal: Journal, keys: list[str]) -> list[Evidence]:
@@ -83,10 +98,7 @@ async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Pr
         await measure(pool, config["seed"], programs, keep)
 
 
-def _print(journal: Journal, task: Task, known: Mapping[str, JSON], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"schema": "discovery.confirm/1", "run": str(journal.folder), **known}))
-        return
+def _print(known: Mapping[str, JSON], task: Task) -> None:
     if not known["finalists"]:
         print("nothing to confirm: no program but the seeds was scored")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli._options import DisplayOption, OutOption
+from discovery.cli._options import DisplayOption, OutOption, StagnationOption, TargetOption
 
 if TYPE_CHECKING:
     from discovery.store import Journal
@@ -24,6 +24,8 @@ def command(
     max_usd: Annotated[float | None, typer.Option("--max-usd", help="New total of US dollars for models.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="New total of tokens of models.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", help="New total of replies of models.")] = None,
+    target: TargetOption = None,
+    stagnation: StagnationOption = None,
     out: OutOption = None,
     display: DisplayOption = None,
 ) -> None:
@@ -48,6 +50,8 @@ def command(
             "max_usd": max_usd,
             "max_tokens": max_tokens,
             "max_calls": max_calls,
+            "target": target,
+            "stagnation": stagnation,
         }
         changes = {name: last.get(name) if value is None else value for name, value in given.items()}
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli._options import DisplayOption, JsonOption, OutOption, SandboxOption
+from discovery.cli._options import DisplayOption, JsonOption, OutOption, SandboxOption, StagnationOption, TargetOption
 
 if TYPE_CHECKING:
     from discovery.cli._start import Start
@@ -40,6 +40,8 @@ def command(
     max_usd: Annotated[float | None, typer.Option("--max-usd", help="Total US dollars for models.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Total tokens of models.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", help="Total replies of models.")] = None,
+    target: TargetOption = None,
+    stagnation: StagnationOption = None,
     sandbox: SandboxOption = None,
     start_from: Annotated[
         list[str] | None,
@@ -49,8 +51,11 @@ def command(
         Path | None, typer.Option("--prompts", metavar="DIR", help="Prompt templates that go before ours.")
     ] = None,
     control: Annotated[
-        bool, typer.Option("--control", help="Afterwards run best-of-N at the same budget, as RUN-control.")
+        bool, typer.Option("--control", help="After each run, best-of-N at the same budget, as RUN-control.")
     ] = False,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, help="Runs, one after another, with the seed and those after it.")
+    ] = 1,
     out: OutOption = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with the run's configuration.")] = None,
     sets: Annotated[
@@ -70,7 +75,6 @@ def command(
     """
     from discovery.cli._start import Start
     from discovery.config import parse_seconds, resolve
-    from discovery.store import CONTROL
     from discovery.task import load_task, task_spec
 
     flags = {
@@ -84,23 +88,77 @@ def command(
         "max_usd": max_usd,
         "max_tokens": max_tokens,
         "max_calls": max_calls,
+        "target": target,
+        "stagnation": stagnation,
         "sandbox": sandbox,
     }
     resolved = resolve(config, sets or (), flags)
     spec = task_spec(task)
     loaded = load_task(spec)
     start = Start(loaded, resolved, prompts, start_from or (), out)
+    _check(loaded, resolved, control)
     if dry_run:
         _plan(loaded, resolved, start, as_json)
         return
-    folder, code = _start(spec, loaded, resolved, start, out, display, "")
-    if control and code != 0:
-        print("the control was not started; `--search best_of_n` with the same seed and limits is one", file=sys.stderr)
-    elif control:
-        other = resolved.model_copy(update={"search": resolved.search.model_copy(update={"strategy": "best_of_n"})})
-        _, code = _start(spec, loaded, other, start, out, display, folder.name + CONTROL)
-    _report(folder, as_json)
+    folders, code = _series(spec, loaded, resolved, start, out, display, control, repeat)
+    _report(folders[0], as_json)
     raise typer.Exit(code)
+
+
+def _series(
+    spec: str, task: Task, config: RunConfig, start: Start, out: Path | None, display: str | None, control: bool, n: int
+) -> tuple[list[Path], int]:
+    """Run `n` seeds, each with its control if wanted; the folders and the exit code. It ends when one is stopped."""
+    from discovery.store import series_name
+
+    folders: list[Path] = []
+    codes: list[int] = []
+    for number in range(1, n + 1):
+        seeded = config.model_copy(update={"seed": config.seed + number - 1})
+        for is_control in (False, True)[: 1 + control]:
+            if codes and codes[-1] not in (0, 4):
+                print(f"not started: {_rest(config, number, n, is_control)}", file=sys.stderr)
+                return folders, codes[-1]
+            name = series_name(folders[0].name, number, control=is_control) if folders else ""
+            chosen = _control(seeded, folders[-1]) if is_control else seeded
+            folder, code = _start(spec, task, chosen, start, out, display, name)
+            folders.append(folder)
+            codes.append(code)
+    if len(folders) > 1:
+        names = " ".join(folder.name for folder in folders)
+        print(f"then: `discovery confirm {names}`, and `discovery compare {folders[0].name}`", file=sys.stderr)
+    return folders, 0 if 0 in codes else codes[-1]
+
+
+def _control(config: RunConfig, folder: Path) -> RunConfig:
+    """Independent sampling at the budget that the run in `folder` used: as many proposals, the same limits besides."""
+    from discovery.config import SearchConfig
+    from discovery.store import Journal
+
+    with Journal.open(folder) as journal:
+        used = journal.proposal_count()
+    best_of_n = SearchConfig(strategy="best_of_n")
+    return config.model_copy(
+        update={"search": best_of_n, "max_proposals": used, "target": None, "stagnation": None, "max_time": None}
+    )
+
+
+def _rest(config: RunConfig, number: int, n: int, is_control: bool) -> str:
+    """What a series that was broken off lacks, and how to make it."""
+    first = config.seed + number - 1
+    control = f"the control of seed {first} (`--search best_of_n --seed {first}`)" if is_control else ""
+    seeds = f"{first + is_control} to {config.seed + n - 1}" if number + is_control <= n else ""
+    return " and ".join(part for part in (control, f"the seeds {seeds}" if seeds else "") if part)
+
+
+def _check(task: Task, config: RunConfig, control: bool) -> None:
+    """Refuse a search that cannot be, before anything is made. Raises ConfigError."""
+    from discovery.errors import ConfigError
+    from discovery.search import make_strategy
+
+    make_strategy(config.search, ["0" * 64], features=task.features, models=config.llm.models)
+    if control and config.search.strategy == "best_of_n":
+        raise ConfigError("best_of_n is the control itself", hint="leave out --control, or choose another --search")
 
 
 def _start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import re
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from discovery.errors import ConfigError, DiscoveryError, EnvironmentMissing, No
 from discovery.store._database import DATABASE, translated
 from discovery.store.journal import Journal
 
-__all__ = ["CONTROL", "all_runs", "find_run", "new_run_folder", "runs_folder", "split_program"]
+__all__ = ["CONTROL", "all_runs", "find_run", "new_run_folder", "runs_folder", "series", "series_name", "split_program"]
 
 _NEAREST = 5
 _LAST = "@last"
 #: Ending of the name of a control, which `discovery run --control` makes beside a run.
 CONTROL = "-control"
+_SERIES = re.compile(rf"(?P<first>.*?)(?:-r(?P<number>\d+))?(?P<control>{CONTROL})?")
 
 
 def runs_folder(out: Path | None = None) -> Path:
@@ -52,6 +54,25 @@ def new_run_folder(task: str, out: Path | None = None) -> Path:
                 number += 1
             else:
                 return folder
+
+
+def series_name(first: str, number: int, *, control: bool) -> str:
+    """Name of run `number` (from 1) of the series that the run called `first` begins, or of that run's control."""
+    return first + (f"-r{number}" if number > 1 else "") + (CONTROL if control else "")
+
+
+def series(folder: Path) -> list[Path]:
+    """The runs beside `folder` that were started with it, by `--repeat` and `--control`, itself among them: first the
+    runs in their order, then the controls."""
+    parts = _SERIES.fullmatch(folder.resolve().name)
+    assert parts is not None
+    found = []
+    for path in folder.resolve().parent.glob(f"{glob.escape(parts['first'])}*/{DATABASE}"):
+        own = _SERIES.fullmatch(path.parent.name)
+        if own is not None and own["first"] == parts["first"]:
+            place = (own["control"] or "", int(own["number"] or 1))
+            found.append((place, folder if path.parent == folder.resolve() else folder.parent / path.parent.name))
+    return [path for _, path in sorted(found)]
 
 
 def all_runs(out: Path | None = None) -> list[Path]:

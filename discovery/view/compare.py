@@ -1,11 +1,14 @@
 """Runs against each other: what was configured otherwise, and what the *confirmed* scores say.
 
 Search-time scores are the best of many noisy ones and are never compared here. Each run is represented by the finalist
-that its search ranked first, chosen before confirmation, so that its confirmed effect is not selected for either.
+that its search ranked first, chosen before confirmation, so that its confirmed effect is not selected for either. Runs
+that differ in nothing but their seed (and limits) belong together: between two such groups the differences are taken
+seed by seed, and the spread over seeds is what the interval comes from.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.model import JSON
+from discovery.statistics import MAX_PAIRS, over_seeds, p_value
 from discovery.store import Journal
 from discovery.view.text import one_line, printable, score_text
 
@@ -47,7 +51,10 @@ def compare_runs(journals: Sequence[Journal]) -> dict[str, JSON]:
     Returns:
         `config`: dotted key to a list of values, one a run, only where they differ; `runs`: per run its name, proposals
         and `confirmed` (id, key, claim, whether confirmed, effect, interval), or None when it has not been confirmed;
-        `differences`: for each run but the first: the first run's effect minus its own with `interval`, or `reason`.
+        `differences`: for each run but the first: the first run's effect minus its own with `interval`, or `reason`;
+        `by_seed`: for each group of runs but that of the first run, where several seeds are there: the groups' names,
+        `seeds` in both, `differences` by seed, their `mean`, an `interval` with its `coverage` and `method`, `p_value`
+        (one-sided, exact, for the first being better; None past 16 seeds), or `reason`.
     """
     settings = [_settings(journal) for journal in journals]
     names = sorted({name for each in settings for name in each})
@@ -63,6 +70,47 @@ def compare_runs(journals: Sequence[Journal]) -> dict[str, JSON]:
             _difference(runs[0], other, journals[0].meta.task == journal.meta.task)
             for other, journal in zip(runs[1:], journals[1:], strict=True)
         ],
+        "by_seed": _by_seed(journals, runs),
+    }
+
+
+#: What may differ between runs of one group.
+_OWN = ("seed", "workers", "max_proposals", "max_time", "max_usd", "max_tokens", "max_calls", "target", "stagnation")
+
+
+def _by_seed(journals: Sequence[Journal], runs: Sequence[Mapping[str, JSON]]) -> list[dict[str, JSON]]:
+    groups: dict[str, dict[int, Mapping[str, JSON]]] = {}
+    for journal, run in zip(journals, runs, strict=True):
+        config = {name: value for name, value in journal.meta.config.items() if name not in _OWN}
+        group = json.dumps([journal.meta.task, journal.meta.versions.get("task"), config], sort_keys=True)
+        groups.setdefault(group, {}).setdefault(journal.meta.config["seed"], run)
+    first, *others = groups.values()
+    return [_paired(first, other) for other in others if len(first) > 1 and len(other) > 1]
+
+
+def _paired(first: Mapping[int, Mapping[str, JSON]], second: Mapping[int, Mapping[str, JSON]]) -> dict[str, JSON]:
+    """Differences seed by seed, of the seeds for which both runs are confirmed."""
+    names = {"first": [run["name"] for run in first.values()], "second": [run["name"] for run in second.values()]}
+    common = sorted(first.keys() & second.keys())
+    pairs = {seed: (first[seed]["confirmed"], second[seed]["confirmed"]) for seed in common}
+    found = {seed: one["effect"] - two["effect"] for seed, (one, two) in pairs.items() if one and two}
+    nothing = {"mean": None, "interval": None, "coverage": None, "method": "", "p_value": None}
+    seeds = {**names, "seeds": list(found), "differences": list(found.values())}
+    if len(found) < 2:
+        missing = [run["name"] for seed in common for run in (first[seed], second[seed]) if run["confirmed"] is None]
+        reason = (
+            f"first `discovery confirm {' '.join(missing)}`" if missing else "they have fewer than two seeds in common"
+        )
+        return {**seeds, **nothing, "reason": reason}
+    interval = over_seeds(list(found.values()))
+    return {
+        **seeds,
+        "mean": math.fsum(found.values()) / len(found),
+        "interval": [interval.low, interval.high],
+        "coverage": interval.coverage,
+        "method": interval.method,
+        "p_value": p_value(list(found.values())) if len(found) <= MAX_PAIRS else None,
+        "reason": "",
     }
 
 
@@ -133,7 +181,26 @@ def compare_view(found: Mapping[str, JSON]) -> list[RenderableType]:
         claim = ("" if best["confirmed"] else "NOT CONFIRMED: ") + one_line(best["claim"], 160)
         interval = f"[{score_text(low, signed=True)}, {score_text(high, signed=True)}]"
         results.add_row(printable(run["name"]), str(run["proposals"]), best["id"], effect, interval, claim)
-    return [*parts, results, Text(), *(Text(_sentence(entry)) for entry in found["differences"])]
+    sentences = [_sentence(entry) for entry in found["differences"]] if not found["by_seed"] else []
+    sentences += [_seed_sentence(entry) for entry in found["by_seed"]]
+    return [*parts, results, Text(), *(Text(sentence) for sentence in sentences)]
+
+
+def _seed_sentence(entry: Mapping[str, JSON]) -> str:
+    names = f"{printable(entry['first'][0])} and its repeats minus {printable(entry['second'][0])} and its repeats"
+    if entry["mean"] is None:
+        return f"{names}: no difference over seeds can be stated; {printable(entry['reason'])}"
+    low, high = entry["interval"]
+    told = (
+        f"{names}, seed by seed over {len(entry['seeds'])} seeds: {score_text(entry['mean'], signed=True)}, "
+        f"{100 * entry['coverage']:.3g} % interval [{score_text(low, signed=True)}, {score_text(high, signed=True)}]"
+    )
+    told += "" if entry["p_value"] is None else f", one-sided p = {entry['p_value']:.2g}"
+    if entry["coverage"] < 0.95:
+        return f"{told}; {len(entry['seeds'])} seeds are too few for a 95 % interval, which needs six: nothing is shown"
+    return f"{told}; " + (
+        "the interval holds zero: no difference is shown" if low <= 0 <= high else "the interval excludes zero"
+    )
 
 
 def _sentence(entry: Mapping[str, JSON]) -> str:

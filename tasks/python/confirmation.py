@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from discovery.model import JSON, Evidence, Program
+from discovery.statistics import p_value, typical_interval
 from discovery.tasks.python.plain import encode
-from discovery.tasks.python.signflip import p_value, typical_interval
 
 if TYPE_CHECKING:
     from discovery.task import Context

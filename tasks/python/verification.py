@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from discovery.model import JSON, Evidence, Program
 from discovery.randomness import derive
+from discovery.statistics import p_value
 from discovery.task import Verification
 from discovery.tasks.python.confirmation import compare, confirm
-from discovery.tasks.python.signflip import p_value
 
 if TYPE_CHECKING:
     from discovery.task import Context

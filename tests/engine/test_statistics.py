@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import itertools
 import math
 import random
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.tasks.python.signflip import p_value, typical_interval
+from discovery import statistics
+from discovery.statistics import over_seeds, p_value, typical_interval
 
 differences = st.lists(st.integers(-20, 20).map(float), min_size=1, max_size=8)
 
@@ -55,3 +57,36 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
 def test_sizes_out_of_range_are_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="1 to 16"):
         p_value(values)
+
+
+@pytest.mark.parametrize(("count", "coverage"), [(1, 0.0), (2, 0.5), (3, 0.75), (5, 0.9375), (6, 0.96875), (10, 0.951)])
+def test_few_seeds_say_how_little_they_cover(count: int, coverage: float) -> None:
+    found = over_seeds([float(number) for number in range(count)])
+    assert found.coverage == pytest.approx(coverage, abs=1e-3)
+    if count < 6:
+        assert (found.low, found.high) == (0.0, count - 1.0)
+
+
+@pytest.mark.parametrize("count", [3, 6, 12])
+def test_intervals_over_seeds_cover_what_they_say(count: int) -> None:
+    rng = random.Random(count)
+    trials, held = 1000 if count < 10 else 150, 0
+    for _ in range(trials):
+        found = over_seeds([rng.gauss(2.0, 1.0) for _ in range(count)])
+        held += found.low <= 2.0 <= found.high
+    assert held / trials == pytest.approx(found.coverage, abs=0.05)
+
+
+def test_many_seeds_are_bootstrapped_and_the_same_each_time() -> None:
+    rng = random.Random(1)
+    values = [rng.gauss(1.0, 1.0) for _ in range(30)]
+    found = over_seeds(values)
+    assert found == over_seeds(values) and found.method == "bootstrap"
+    half = 1.96 / 30**0.5
+    assert found.low == pytest.approx(sum(values) / 30 - half, abs=0.12)
+    assert found.high == pytest.approx(sum(values) / 30 + half, abs=0.12)
+
+
+def test_the_examples_in_the_docstrings() -> None:
+    found = doctest.testmod(statistics)
+    assert found.attempted and not found.failed

@@ -1,4 +1,4 @@
-"""The exact paired sign-flip test, and the interval that belongs to it. Pure, and pure Python.
+"""Paired differences: the exact sign-flip test, and intervals for their centre. Pure, and pure Python.
 
 Under the null hypothesis each difference is as likely to have come out with the opposite sign, independently of the
 others. Nothing is assumed about their distribution. Fisher, "The Design of Experiments", 1935, section 21.
@@ -7,9 +7,11 @@ others. Nothing is assumed about their distribution. Fisher, "The Design of Expe
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
-__all__ = ["MAX_PAIRS", "p_value", "typical_interval"]
+__all__ = ["MAX_PAIRS", "Interval", "over_seeds", "p_value", "typical_interval"]
 
 #: Every one of the 2^n sign patterns is visited.
 MAX_PAIRS = 16
@@ -44,8 +46,41 @@ def typical_interval(differences: Sequence[float], confidence: float = 0.95) -> 
     """
     sums = _subset_sums(differences)
     means = sorted(total / index.bit_count() for index, total in enumerate(sums) if index)
-    skip = max(math.floor(len(sums) * (1 - confidence) / 2) - 1, 0)
+    skip = _left_out(len(differences), confidence)
     return means[skip], means[len(means) - 1 - skip]
+
+
+class Interval(NamedTuple):
+    """An interval, what it covers at the least if its method holds, and the method."""
+
+    low: float
+    high: float
+    coverage: float
+    method: str
+
+
+def over_seeds(differences: Sequence[float]) -> Interval:
+    """An interval for the centre of paired differences, one pair per seed, as near to 95 % as so many can give.
+
+    Up to `MAX_PAIRS` it is Hartigan's, whose coverage is exact for symmetric differences; below six pairs even the
+    widest, from the least to the greatest, covers less than 95 %, and says so: 1 - 2^(1 - n). Of more pairs it is the
+    percentile interval of 20,000 bootstrap means (Efron and Tibshirani 1993, chapter 13), from a fixed seed.
+
+    >>> over_seeds([1.0, 3.0, 2.0])
+    Interval(low=1.0, high=3.0, coverage=0.75, method='typical values')
+    """
+    count = len(differences)
+    if count <= MAX_PAIRS:
+        coverage = 1.0 - 2.0 * (_left_out(count, 0.95) + 1) / 2**count
+        return Interval(*typical_interval(differences), coverage, "typical values")
+    rng = random.Random(0)
+    means = sorted(math.fsum(rng.choices(differences, k=count)) / count for _ in range(20_000))
+    return Interval(means[499], means[19_500], 0.95, "bootstrap")
+
+
+def _left_out(count: int, confidence: float) -> int:
+    """Subset means on either side that an interval leaves out."""
+    return max(math.floor(float(2**count) * (1 - confidence) / 2) - 1, 0)
 
 
 def _subset_sums(values: Sequence[float]) -> list[float]:
