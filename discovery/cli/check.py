@@ -7,13 +7,14 @@ import codecs
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from discovery.cli._options import JsonOption, SandboxOption
 
 if TYPE_CHECKING:
+    from discovery.feedback import Level
     from discovery.model import Program, Verdict
     from discovery.task import Task
 
@@ -25,6 +26,10 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The program; - reads standard input.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the evaluation.")] = 0,
     sandbox: SandboxOption = None,
+    feedback: Annotated[
+        Literal["score", "errors", "cases", "graph"] | None,
+        typer.Option("--feedback", help="Print what a prompt would tell of it, at this level."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a run would say of one program. Exits with 0 whenever a verdict was reached.
@@ -32,6 +37,8 @@ def command(
     discovery check optimizers my_rule.py
 
     discovery check ./my-task candidate.py --json
+
+    discovery check ./my-task candidate.py --feedback cases
     """
     from discovery.cli._drive import require_packages, sandbox_report
     from discovery.model import Program, Rejected, Verdict
@@ -48,7 +55,15 @@ def command(
         program, verdict = Program(source, ""), Verdict("rejected", message=str(error))
     else:
         verdict = asyncio.run(_judge(spec, loaded, program, backend, seed))
-    _print(loaded, program, verdict, backend, as_json)
+    told = None if feedback is None else _feedback(verdict, feedback, seed)
+    _print(loaded, program, verdict, backend, told, as_json)
+
+
+def _feedback(verdict: Verdict, level: Level, seed: int) -> str:
+    from discovery.feedback import new_marker, render
+    from discovery.randomness import stream
+
+    return render(verdict.record, verdict, level, marker=new_marker(stream(seed, "check")))
 
 
 def _read(file: Path) -> str:
@@ -73,7 +88,7 @@ async def _judge(spec: str, task: Task, program: Program, backend: str, seed: in
     return verdict
 
 
-def _print(task: Task, program: Program, verdict: Verdict, backend: str, as_json: bool) -> None:
+def _print(task: Task, program: Program, verdict: Verdict, backend: str, feedback: str | None, as_json: bool) -> None:
     if as_json:
         result = {
             "schema": "discovery.check/1",
@@ -87,6 +102,8 @@ def _print(task: Task, program: Program, verdict: Verdict, backend: str, as_json
             "message": verdict.message,
             "sandbox": backend,
         }
+        if feedback is not None:
+            result["feedback"] = feedback
         print(json.dumps(result))
         return
     from discovery.view.text import printable
@@ -97,3 +114,5 @@ def _print(task: Task, program: Program, verdict: Verdict, backend: str, as_json
         print(f"  {printable(name):<24} {value:.6g}")
     if verdict.message:
         print(printable(verdict.message))
+    if feedback is not None:
+        print("\n" + feedback)

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from discovery.errors import DiscoveryError, TaskError
 from discovery.evaluate import protocol
+from discovery.feedback import InvalidRecord, validated
 from discovery.model import JSON, STATUSES, Evidence, Program, Verdict
 from discovery.sandbox import SandboxError, Slot, open_sandbox
 from discovery.task import Context, Task, Verification, load_task
@@ -65,6 +66,7 @@ class _Evaluator:
         verdict = _require(found, Verdict, "evaluate")
         return replace(
             verdict,
+            record=_record(verdict),
             score=_score(verdict),
             cases={name: _finite(value, f"case {name!r}") for name, value in verdict.cases.items()},
             stage=stage.name,
@@ -92,6 +94,14 @@ def _require(found: object, kind: type[_Record], method: str) -> _Record:
     if not isinstance(found, kind):
         raise TaskError(f"{method} must return {kind.__name__}; got {type(found).__name__}")
     return found
+
+
+def _record(verdict: Verdict) -> dict[str, Any] | None:
+    """The verdict's record, sound and within its bytes: prompts are made of it."""
+    try:
+        return None if verdict.record is None else validated(verdict.record)
+    except InvalidRecord as error:
+        raise TaskError(f"evaluate: {error}", hint="discovery.feedback.Recorder writes sound records") from error
 
 
 def _score(verdict: Verdict) -> float | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from discovery.tasks.python.language import PythonLanguage
     from discovery.tasks.python.task import Case, Invalid, PythonTask
 
-__all__ = ["Case", "Invalid", "PythonLanguage", "PythonTask"]
+__all__ = ["Case", "Feature", "Invalid", "PythonLanguage", "PythonTask"]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,7 @@ CONTRACT = {
     "NaN in a case": "case 'one' must be a finite number; got nan",
     "NaN in the evidence": "plain data with finite numbers",
     "object in the evidence": "plain data with finite numbers",
+    "unsound record": "evaluate: record lacks 'truncated'",
     "raises": "the evaluator's own code raised OSError: no data",
 }
 SOUND = ("numpy", "prints", "large")

@@ -67,6 +67,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "NaN in a case": lambda: Verdict("scored", 1.0, {"one": NAN}),
     "NaN in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": NAN}),
     "object in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": object()}),
+    "unsound record": lambda: Verdict("scored", 1.0, record={"schema": "feedback/1"}),
     "raises": _raises,
     "numpy": _numpy,
     "prints": _prints,
