@@ -96,6 +96,11 @@ class Course:
         """Number of outcomes told."""
         return len(self._memory)
 
+    @property
+    def seeds(self) -> int:
+        """Number of programs that the run starts from: its first proposals."""
+        return len(self._seeds)
+
     def tell(self, outcome: Outcome) -> None:
         """Tell the next outcome."""
         self._strategy.tell(outcome)

@@ -234,7 +234,12 @@ class Loop:
             if self._lessons() > self._notebook.reflections:
                 return False
             return self._visible() == 0 or self._visible() - 1 in self._concluded  # all before it were, at the last ask
+        if self._writers > 1 and self._asked >= self._course.seeds and not self._seeds_judged():
+            return False  # what a model writes costs, so it begins with what the seeds have shown
         return len(self._pending) - len(self._writing) < 2 * self._config.workers
+
+    def _seeds_judged(self) -> bool:
+        return all(index in self._concluded for index in range(self._course.seeds))
 
     async def _room(self, ready: Callable[[], bool]) -> bool:
         """Wait until `ready`; False when the run is to end instead."""
