@@ -14,6 +14,7 @@ from discovery.errors import TaskError
 from discovery.events import Event
 from discovery.model import Program, Proposal, Rejected
 from discovery.propose import Context, Draft, Memory, Notebook, Proposer
+from discovery.propose.replies import one_line
 from discovery.randomness import stream
 from discovery.search import MEASURE, Stopping, make_strategy
 from discovery.store import Asked, Journal, Outcome
@@ -79,6 +80,7 @@ class Course:
     ) -> None:
         self._task, self._config, self._proposer = task, config, proposer
         self._seeds = check_seeds(task, [source for note in journal.notes(SEEDS) for source in note])
+        self._names = [seed.name for seed in task.seeds()]
         self._strategy = make_strategy(
             config.search,
             [program.key for program in self._seeds],
@@ -132,7 +134,8 @@ class Course:
 
     async def _draft(self, proposal: Proposal, context: Context) -> Draft:
         if proposal.seed is not None:
-            return Draft(self._seeds[proposal.seed].source)
+            name = self._names[proposal.seed] if proposal.seed < len(self._names) else "given with --from"
+            return Draft(self._seeds[proposal.seed].source, idea=one_line(name))
         if proposal.operator == MEASURE:
             return Draft(context.parents[0].program.source)
         return await self._proposer.propose(proposal, context)

@@ -112,9 +112,11 @@ class Composer:
         edits = base is not None and not whole and base.source.count("\n") >= self._config.edits_from
         marker = new_marker(context.rng)
         limit = min(limit or self._config.context_tokens, self._config.context_tokens)
+        best = context.best[: self._config.best]
+        tried = tuple(told for told in context.recent if told not in best and told.operator != "measure")
         matter = _Matter(
-            recent=_last(context.recent, self._config.recent),
-            best=context.best[: self._config.best],
+            recent=_last(tried, self._config.recent),
+            best=best,
             lessons=context.lessons,
             level=self._level,
         )
