@@ -55,7 +55,9 @@ class _State(TypedDict, total=False):
     messages: Sequence[Message]
     step: str
     attempts: dict[str, int]
-    limit: int
+    limit: int | None
+    shorten: bool
+    trimmed: tuple[str, ...]
     reply: Reply | None
     reading: Reading | None
     known: Told | None
@@ -140,42 +142,47 @@ class Agent(Proposer):
         graph.add_edge(START, "compose")
         graph.add_edge("compose", "generate")
         graph.add_conditional_edges(
-            "generate", self._after_generate, {"extract": "extract", "compose": "compose", "submit": END}
+            "generate",
+            self._after_generate,
+            {"extract": "extract", "compose": "compose", "repair": "repair", "submit": END},
         )
         graph.add_conditional_edges("extract", self._after_extract, {"repair": "repair", "submit": END})
         graph.add_edge("repair", "generate")
         return graph.compile()
 
     async def _compose(self, state: _State) -> _State:
-        prompt = self._composer.propose(
-            state["proposal"], state["context"], state["variant"], limit=state.get("limit") or None
-        )
-        troubles = state["troubles"]
-        if prompt.trimmed and "prompt trimmed" not in troubles:
-            troubles = [*troubles, "prompt trimmed"]
-        return {"prompt": prompt, "messages": prompt.messages, "step": "generate", "troubles": troubles}
+        prompt = self._composer.propose(state["proposal"], state["context"], state["variant"], limit=state.get("limit"))
+        return {"prompt": prompt, "messages": prompt.messages, "step": "generate", **self._noted(state, prompt)}
+
+    def _noted(self, state: _State, prompt: Prompt) -> _State:
+        """What was left out of the prompts so far, this one among them."""
+        trimmed = tuple(dict.fromkeys((*state.get("trimmed", ()), *prompt.trimmed)))
+        new = ["prompt trimmed"] if trimmed and "prompt trimmed" not in state["troubles"] else []
+        return {"trimmed": trimmed, "troubles": [*state["troubles"], *new]}
 
     async def _generate(self, state: _State) -> _State:
         index, step, attempts = state["proposal"].index, state["step"], dict(state["attempts"])
         key = CallKey(index, step, attempts.get(step, 0))
         attempts[step] = key.attempt + 1
-        update: _State = {"attempts": attempts, "reply": None, "limit": 0}
+        update: _State = {"attempts": attempts, "reply": None, "shorten": False}
         try:
             reply = await self._gateway.complete(key, state["messages"], model=state["model"])
         except ContextTooLong as error:
             fault = Unreadable("context too long", error.message)
-            if step == "generate" and attempts[step] <= _SHORTER:
-                update["limit"] = _shorter(state["messages"], error.limit)
+            if step != "differ" and attempts[step] <= _SHORTER:
+                update |= {"shorten": True, "limit": _shorter(state["messages"], error.limit)}
         except CallFailed as error:
             fault = Unreadable("refusal" if isinstance(error, Refused) else "call failed", error.message)
         else:
             return {**update, "reply": reply, "fault": None}
         return {**update, "fault": fault, "troubles": [*state["troubles"], fault.trouble]}
 
-    def _after_generate(self, state: _State) -> Literal["extract", "compose", "submit"]:
+    def _after_generate(self, state: _State) -> Literal["extract", "compose", "repair", "submit"]:
         if state["reply"] is not None:
             return "extract"
-        return "compose" if state["limit"] else "submit"
+        if not state["shorten"]:
+            return "submit"
+        return "compose" if state["step"] == "generate" else "repair"
 
     async def _extract(self, state: _State) -> _State:
         reply, parents, troubles = state["reply"], state["context"].parents, list(state["troubles"])
@@ -204,16 +211,18 @@ class Agent(Proposer):
     async def _repair(self, state: _State) -> _State:
         """The next messages: what was wrong with the answer, or that its program is known."""
         prompt, reply, fault = state["prompt"], state["reply"], state["fault"]
-        assert reply is not None
         if fault is None:
+            assert reply is not None
             messages = self._composer.answered(prompt, reply.text, known=state["known"])
             return {"messages": messages, "step": "differ"}
-        if state["attempts"].get("repair", 0) < self._config.repair_turns:
+        if reply is not None and state["attempts"].get("repair", 0) < self._config.repair_turns:
             text = "" if fault.trouble == "oversized reply" else reply.text
             return {"messages": self._composer.answered(prompt, text, problem=str(fault)), "step": "repair"}
-        prompt = self._composer.propose(state["proposal"], state["context"], state["variant"], whole=True)
+        prompt = self._composer.propose(
+            state["proposal"], state["context"], state["variant"], whole=True, limit=state.get("limit")
+        )
         messages = self._composer.answered(prompt, "", problem=str(fault), whole=True)
-        return {"prompt": prompt, "messages": messages, "step": "rewrite"}
+        return {"prompt": prompt, "messages": messages, "step": "rewrite", **self._noted(state, prompt)}
 
     def _draft(self, state: _State) -> Draft:
         reading, fault, reply = state.get("reading"), state["fault"], state["reply"]
@@ -224,7 +233,7 @@ class Agent(Proposer):
             "calls": sum(state["attempts"].values()),
             "troubles": state["troubles"],
         }
-        if trimmed := state["prompt"].trimmed:
+        if trimmed := state.get("trimmed"):
             notes["trimmed"] = list(trimmed)
         if reading is not None:
             notes |= {"how": reading.how, "mended": list(reading.mended)}
