@@ -277,9 +277,9 @@ def test_programs_to_start_from_come_after_the_seeds(tmp_path: Path, toy: Path, 
 
 
 def test_a_run_without_a_model_holds_no_prompts(tmp_path: Path, toy: Path) -> None:
-    with new_journal(tmp_path / "run", str(toy), RunConfig()) as journal:
-        with pytest.raises(ConfigError, match="without a language model"):
-            Prompts.recorded(journal)
+    new_journal(tmp_path / "run", str(toy), RunConfig()).close()
+    with Journal.open(tmp_path / "run") as journal, pytest.raises(ConfigError, match="without a language model"):
+        Prompts.recorded(journal)
 
 
 def test_a_context_that_is_too_small_shortens_the_prompt(tmp_path: Path, toy: Path, server: Loopback) -> None:
