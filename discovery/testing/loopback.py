@@ -93,7 +93,7 @@ class Loopback:
     Attributes:
         asked: Every request, in the order of arrival.
         served: Numbers of the requests whose answer of status 200 was sent whole.
-        most_at_once: Most requests that were under way together.
+        at_once, most_at_once: Requests that are under way together now, and the most that were.
     """
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -101,7 +101,7 @@ class Loopback:
         self.asked: list[Asked] = []
         self.served: list[int] = []
         self.most_at_once = 0
-        self._at_once = 0
+        self.at_once = 0
         self._port = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -171,15 +171,15 @@ class Loopback:
         data = await reader.readexactly(int(headers.get("content-length", 0)))
         asked = Asked(len(self.asked), head[0].split()[1], headers, json.loads(data) if data else {})
         self.asked.append(asked)
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             answer = self.behaviour(asked)
             await self._wait(answer.delay)
             writer.write(_head(answer) + answer.body[: answer.cut])
             await writer.drain()
         finally:
-            self._at_once -= 1
+            self.at_once -= 1
         if answer.cut is not None:
             return False
         if answer.status == HTTPStatus.OK:

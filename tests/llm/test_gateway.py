@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,7 +238,7 @@ def test_dear_replies_under_way_count_at_their_most(setting: Setting) -> None:
     """Prices differ by a factor of 300 between replies: what is under way may turn out as dear as was allowed."""
 
     def behave(asked: Asked) -> Answer:
-        tokens = 3000 if asked.number % 2 else 10
+        tokens = 3000 if asked.number else 10
         return completion("x", delay=0.01, usage={"prompt_tokens": 10, "completion_tokens": tokens})
 
     async def work() -> None:
@@ -369,18 +370,27 @@ def test_an_endpoint_that_fails_everybody_burns_nothing_either(setting: Setting)
 
 
 def test_an_open_breaker_lets_one_call_try(setting: Setting) -> None:
-    """While the endpoint is down, eight calls send as many requests as one would; then all go on."""
+    """While the endpoint is down, eight calls send what one would; then all go on."""
+    together: list[int] = []
+
+    def behave(asked: Asked) -> Answer:
+        if asked.number >= 40:
+            return completion("up")
+        if setting.named(ModelPaused):
+            together.append(setting.server.at_once)
+        return replace(failure(503, "down"), delay=0.003)
 
     async def work() -> None:
-        setting.server.behaviour = lambda asked: failure(503, "down") if asked.number < 20 else completion("up")
+        setting.server.behaviour = behave
         with setting.journal(write=True) as journal:
-            async with setting.gateway(journal, concurrency=8) as gateway:
+            async with setting.gateway(journal, concurrency=8, pause=100_000) as gateway:
                 results = await ask_all(gateway, range(8))
         assert all(isinstance(result, Reply) for result in results)
 
     run(work())
-    assert len(setting.server.asked) == 28  # a failure is one request, not one for each call
-    assert len(setting.named(ModelPaused)) == 1
+    alone = together.index(1)  # before it, those that were under way when the breaker opened
+    assert len(together) - alone >= 8 and set(together[alone:]) == {1}
+    assert len(setting.named(ModelPaused)) == 1 and len(setting.named(ModelResumed)) == 1
 
 
 def test_a_call_that_fails_while_others_succeed_is_the_outcome_of_its_proposal(setting: Setting) -> None:
