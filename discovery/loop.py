@@ -131,7 +131,8 @@ class Loop:
         timer = self._timer(active_seconds(self._journal))
         self.emit(self._started())
         try:
-            # Commits share flushes, and nobody but who needs one waits for it: see `Journal.durable`.
+            # Replies and verdicts are waited for until they are on the disk (`Journal.durable`); what was committed
+            # before them is there then too, and commits share flushes.
             with self._journal.deferred():
                 await self._work()
         except BaseException as error:
@@ -305,7 +306,6 @@ class Loop:
     async def _pursue(self, proposal: Proposal, context: Context) -> None:
         """Have a proposal written and checked, commit it, and judge it."""
         try:
-            await self._journal.durable()  # before anything is paid for it
             draft, program = await self._course.write(proposal, context)
         except ChatError as error:
             self._stop_for(error)
@@ -319,7 +319,6 @@ class Loop:
             return
         new = self._journal.add_proposal(proposal, draft.source, program, draft.idea, draft.notes)
         self.emit(Proposed(proposal.index, proposal.operator, proposal.parents, program.key, not new))
-        await self._journal.durable()
         await self._judge(proposal, program)
 
     async def _reject(self, proposal: Proposal, draft: Draft) -> None:
