@@ -188,6 +188,20 @@ class AgentConfig(BaseModel):
     lessons: int = Field(default=8, ge=1, le=50)
 
 
+class DockerConfig(BaseModel):
+    """What only the docker backend heeds.
+
+    Attributes:
+        image: Image that holds the interpreter and the packages (see `sandbox/Dockerfile`); "" uses this machine's.
+        runtime: The engine's runtime, e.g. `"runsc"` (gVisor); "" is the engine's default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str = ""
+    runtime: str = ""
+
+
 class RunConfig(BaseModel):
     """Everything a run depends on besides its task and versions.
 
@@ -205,6 +219,8 @@ class RunConfig(BaseModel):
             what is committed when it is asked; the default with models.
         window: See `visibility`; at most this many proposals are in flight.
         sandbox: Backend by name, or `"auto"`.
+        device: What candidates compute on: `"cpu"`, or one card, `"cuda"` or `"cuda:N"`.
+        docker: See `DockerConfig`.
         feedback: How much of a verdict prompts tell: `"score"`, `"errors"`, `"cases"` or `"graph"`, each more than the
             one before. More is not always better.
     """
@@ -223,6 +239,8 @@ class RunConfig(BaseModel):
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
     sandbox: Literal["auto", "bubblewrap", "docker", "inner", "unsafe"] = "auto"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    docker: DockerConfig = DockerConfig()
     feedback: Level = "cases"
     search: SearchConfig = Field(default_factory=SearchConfig)
     llm: LLMConfig = LLMConfig()

@@ -212,10 +212,17 @@ class Slot(ABC):
 
 
 class Sandbox(ABC):
-    """A backend. Stateless and cheap to construct."""
+    """A backend. Stateless and cheap to construct.
+
+    Args:
+        options: What is asked for besides the name; what a backend cannot give makes it unavailable.
+    """
 
     #: Name on the command line.
     name: str
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
 
     @abstractmethod
     def capabilities(self) -> Mapping[str, Capability]:

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from . import mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
-from .capabilities import missing, nothing_bounded
+from .capabilities import missing, nothing_bounded, only_for_docker
 from .command import ENVIRONMENT
+from .devices import card_of
 from .inner import ABI_SCOPE, Files, Layer, landlock_abi
 from .limits import require_sane
 from .pipes import PipeExchange, readable
@@ -80,10 +81,15 @@ class Inner(Sandbox):
 
     def unavailable(self) -> SandboxError | None:
         """See `Sandbox`."""
-        problem = _problem()
+        problem = _problem() or only_for_docker(self.options) or self._no_card()
         return problem or missing(
             self.capabilities(), ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter")
         )
+
+    def _no_card(self) -> SandboxError | None:
+        if card_of(self.options) is None:
+            return None
+        return SandboxError("the inner layer alone shows no device", hint="--sandbox bubblewrap or docker")
 
     def open(self, harness: Harness, limits: Limits) -> Slot:
         """See `Sandbox`."""

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 
 from . import command, mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
-from .capabilities import bubblewrap_report, missing
+from .capabilities import WITH_CARD, bubblewrap_report, missing, only_for_docker
+from .devices import card_of, missing_card
 from .inner import Layer
 from .limits import require_sane
 from .pipes import PipeExchange
-from .slot import WarmSlot
+from .slot import CALLS_PER_START, WarmSlot
 from .warm import Warm
 
 __all__ = ["Bubblewrap"]
@@ -31,11 +32,13 @@ class Bubblewrap(Sandbox):
 
     def capabilities(self) -> Mapping[str, Capability]:
         """See `Sandbox`."""
-        return bubblewrap_report()[0]
+        report, _ = bubblewrap_report()
+        return report if self.options.device == "cpu" else {**report, **WITH_CARD}
 
     def unavailable(self) -> SandboxError | None:
         """See `Sandbox`."""
         report, problem = bubblewrap_report()
+        problem = problem or only_for_docker(self.options) or missing_card(self.options)
         return problem or missing(report, ("fs_isolated", "net_isolated", "pid_tree_kill", "syscall_filter"))
 
     def open(self, harness: Harness, limits: Limits) -> Slot:
@@ -46,12 +49,14 @@ class Bubblewrap(Sandbox):
         files = {**sources.harness_files(harness), **sources.runtime_files()}
         view = mounts.host_view(sources.project_folders(harness))
 
+        card = card_of(self.options) is not None
+
         def start() -> Warm:
             return Warm(
                 harness,
                 command.FOLDERS,
-                Layer("", None, own_users=True),  # bubblewrap has loaded the filter
-                lambda control, log: command.launch_zygote(control, log, limits, files, view),
+                Layer("", None, own_users=True, bounded_address_space=not card),  # bubblewrap has loaded the filter
+                lambda control, log: command.launch_zygote(control, log, limits, files, view, self.options),
             )
 
-        return WarmSlot(start, PipeExchange, require_sane(limits))
+        return WarmSlot(start, PipeExchange, require_sane(limits), calls_per_start=1 if card else CALLS_PER_START)

@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Iterable, Mapping
 
 from . import mounts
-from ._base import Capability, SandboxError
+from ._base import Capability, Options, SandboxError
 from .command import launch_probe
 from .exchange import one_line
 from .inner import landlock_abi
 from .seccomp import compiled_filter
 
-__all__ = ["PROPERTIES", "bubblewrap_report", "missing", "nothing_bounded"]
+__all__ = ["PROPERTIES", "WITH_CARD", "bubblewrap_report", "missing", "nothing_bounded", "only_for_docker"]
 
 #: Every property that a report has.
 PROPERTIES = (
@@ -32,6 +32,11 @@ PROPERTIES = (
     "signal_scope",
     "gpu_masking",
 )
+#: What a graphics card changes: its driver maps far more than it uses, and its interface is reached.
+WITH_CARD = {
+    "gpu_masking": Capability("best_effort", "one device file; untested on a card"),
+    "per_process_memory": Capability("none", "RLIMIT_AS does not go together with a card's driver"),
+}
 #: First Landlock interface that scopes signals.
 _ABI_SCOPE = 6
 
@@ -41,6 +46,14 @@ def missing(report: Mapping[str, Capability], required: Iterable[str]) -> Sandbo
     for name in required:
         if report[name].level != "enforced":
             return SandboxError(f"{name} is not enforced here: {report[name].mechanism}", hint="`discovery doctor`")
+    return None
+
+
+def only_for_docker(options: Options) -> SandboxError | None:
+    """The error for options that another backend cannot heed."""
+    for name in ("image", "runtime"):
+        if getattr(options, name):
+            return SandboxError(f"only the docker backend takes an option {name!r}", hint="add --sandbox docker")
     return None
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import sources
-from ._base import Limits
+from ._base import Limits, Options
+from .devices import device_environment, device_nodes
 from .launch import STAGE, UNPRIVILEGED
 from .mounts import Bind, Hide, View
 from .seccomp import compiled_filter
@@ -41,16 +42,21 @@ _CODE_BYTES = 64 << 20
 
 
 def launch_zygote(
-    control: socket.socket, log: int, limits: Limits, files: Mapping[str, bytes], view: View
+    control: socket.socket,
+    log: int,
+    limits: Limits,
+    files: Mapping[str, bytes],
+    view: View,
+    options: Options,
 ) -> subprocess.Popen[bytes]:
     """Start a sandbox whose pid 1 is a zygote that reads `control`; what it says while it boots goes to `log`."""
     command = [sys.executable, "-s", "-P", "-B", "-m", f"{sources.RUNTIME_PACKAGE}.zygote"]
-    return _launch(command, control.fileno(), log, limits, files, view)
+    return _launch(command, control.fileno(), log, limits, files, view, options)
 
 
 def launch_probe(log: int, view: View) -> subprocess.Popen[bytes]:
     """Start a sandbox of the same kind that does nothing and ends with exit code 0."""
-    return _launch(["/usr/bin/env", "true"], subprocess.DEVNULL, log, Limits(), {}, view)
+    return _launch(["/usr/bin/env", "true"], subprocess.DEVNULL, log, Limits(), {}, view, Options())
 
 
 def _launch(
@@ -60,6 +66,7 @@ def _launch(
     limits: Limits,
     files: Mapping[str, bytes],
     view: View,
+    options: Options,
 ) -> subprocess.Popen[bytes]:
     with contextlib.ExitStack() as stack:
         passed: list[int] = []
@@ -74,7 +81,7 @@ def _launch(
             passed.append(descriptor)
             return str(descriptor)
 
-        arguments = [*_isolation(), *_visible(view, staged=os.geteuid() == 0), *_own_mounts(limits, view)]
+        arguments = [*_isolation(), *_visible(view, staged=os.geteuid() == 0), *_own_mounts(limits, view, options)]
         for path, content in sorted(files.items()):
             arguments += ["--perms", "0444", "--file", handed_over(content), f"{_CODE}/{path}"]
         arguments += ["--seccomp", handed_over(compiled_filter())]
@@ -120,8 +127,12 @@ def _visible(view: View, *, staged: bool) -> list[str]:
     return arguments
 
 
-def _own_mounts(limits: Limits, view: View) -> list[str]:
+def _own_mounts(limits: Limits, view: View, options: Options) -> list[str]:
     arguments = ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    for node in device_nodes(options):
+        arguments += ["--dev-bind", node, node]
+    for name, value in device_environment(options).items():
+        arguments += ["--setenv", name, value]
     for folder, mode, size in (
         (_SHM, FOLDERS[_SHM], limits.scratch_bytes),
         (_SCRATCH, FOLDERS[_SCRATCH], limits.scratch_bytes),

@@ -51,6 +51,8 @@ class Container:
         create: Request for the container, as for the SDK's `create_container_from_config`.
         harness, folders: As for `Warm`.
         files: Sources of every module that the zygote imports besides installed packages, by path.
+        limits: Bounds of every call.
+        card: Whether it has a graphics card.
 
     Raises:
         SandboxError: it did not start, or started without its protections.
@@ -63,8 +65,11 @@ class Container:
         folders: Mapping[str, int],
         files: Mapping[str, bytes],
         limits: Limits,
+        *,
+        card: bool,
     ) -> None:
         self.usable = False
+        self._card = card
         self._client = connect()
         self._stream: _Stream | None = None
         self._id = ""
@@ -93,7 +98,7 @@ class Container:
             "entry": harness.entry,
             "preload": list(harness.preload),
             "folders": dict(folders),
-            "layer": Layer(compiled_filter().hex(), None, own_users=False),
+            "layer": Layer(compiled_filter().hex(), None, own_users=False, bounded_address_space=not self._card),
         }
         self._stream.send([INWARD.pack(len(sources), 0), sources])
         self._stream.send(_message(boot))

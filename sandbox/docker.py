@@ -10,6 +10,7 @@ The engine's socket is as good as root on this machine: this process holds it, a
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +18,16 @@ from typing import Any
 
 from . import mounts, sources
 from ._base import Capability, Harness, Limits, Options, Sandbox, SandboxError, Slot
-from .capabilities import missing, nothing_bounded
+from .capabilities import WITH_CARD, missing, nothing_bounded
 from .command import ENVIRONMENT, FOLDERS
 from .container import Container
+from .devices import card_of, device_environment
 from .engine import EMPTY_IMAGE, LABEL, connect, engine_errors, make_empty_image, owner_label
 from .exchange import Exchange
 from .launch import UNPRIVILEGED
 from .limits import require_sane
 from .seccomp import compiled_filter
-from .slot import WarmSlot
+from .slot import CALLS_PER_START, WarmSlot
 from .watch import MAX_FILES
 
 __all__ = ["Docker"]
@@ -55,7 +57,7 @@ class Docker(Sandbox):
     name = "docker"
 
     def __init__(self, options: Options | None = None) -> None:
-        self._options = options or Options()
+        super().__init__(options)
         self._probed: tuple[Mapping[str, Capability], SandboxError | None] | None = None
 
     def capabilities(self) -> Mapping[str, Capability]:
@@ -70,7 +72,7 @@ class Docker(Sandbox):
     def _probe(self) -> tuple[Mapping[str, Capability], SandboxError | None]:
         if self._probed is None:
             try:
-                self._probed = _report(self._options), None
+                self._probed = _report(self.options), None
             except SandboxError as error:
                 self._probed = nothing_bounded(f"unavailable: {error.message}"), error
         return self._probed
@@ -80,17 +82,19 @@ class Docker(Sandbox):
         problem = self.unavailable()
         if problem is not None:
             raise problem
-        if not self._options.image:
-            client = connect()
-            make_empty_image(client)
-            client.close()
+        with contextlib.closing(connect()) as client:
+            if not self.options.image:
+                make_empty_image(client)
+            with engine_errors("the engine's report"):
+                by_cdi = bool(_cdi_cards(client.info()))
         files = {**sources.harness_files(harness), **sources.runtime_files()}
-        create = _creation(self._options, require_sane(limits), sources.project_folders(harness))
+        card = card_of(self.options) is not None
+        create = _creation(self.options, require_sane(limits), sources.project_folders(harness), by_cdi)
 
         def start() -> Container:
-            return Container(create, harness, FOLDERS, files, limits)
+            return Container(create, harness, FOLDERS, files, limits, card=card)
 
-        return WarmSlot(start, Exchange, limits)
+        return WarmSlot(start, Exchange, limits, calls_per_start=1 if card else CALLS_PER_START)
 
 
 def _report(options: Options) -> dict[str, Capability]:
@@ -120,8 +124,13 @@ def _report(options: Options) -> dict[str, Capability]:
             return Capability("enforced", f"{mechanism}, cgroup v{version}")
         return Capability("none", f"the engine cannot: no {flag}")
 
+    if card_of(options) is not None and not _gives_cards(info):
+        raise SandboxError(
+            f"the container engine cannot give {options.device}: it has neither the NVIDIA runtime nor a device of CDI",
+            hint="install the NVIDIA Container Toolkit 1.17.8 or later and restart the engine; or use --device cpu",
+        )
     memory = cgroup("MemoryLimit", "the container's memory; a call's share is sampled")
-    return {
+    report = {
         "fs_isolated": Capability("enforced", f"container ({runtime}), read-only root and binds"),
         "net_isolated": Capability("enforced", "no network, seccomp"),
         "pid_tree_kill": Capability("enforced", "pid namespace, killed by the engine"),
@@ -134,16 +143,36 @@ def _report(options: Options) -> dict[str, Capability]:
         "inodes": Capability("enforced", f"tmpfs with {_INODES} inodes"),
         "syscall_filter": Capability("enforced", "our seccomp filter in each call, on top of the engine's"),
         "signal_scope": Capability("best_effort", "pid namespace; Landlock where the engine's kernel has it"),
-        "gpu_masking": Capability("enforced", "no device but those asked for"),
+        "gpu_masking": Capability("enforced", "no device files"),
     }
+    return report if card_of(options) is None else report | WITH_CARD
 
 
-def _creation(options: Options, limits: Limits, hidden: set[Path]) -> dict[str, Any]:
+def _gives_cards(info: Mapping[str, Any]) -> bool:
+    """Whether an engine, by its own account, knows how to hand a card to a container."""
+    return "nvidia" in info.get("Runtimes", {}) or bool(_cdi_cards(info))
+
+
+def _cdi_cards(info: Mapping[str, Any]) -> list[str]:
+    """Cards that the engine knows by the Container Device Interface."""
+    found = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
+    return [name for name in found if name.startswith("nvidia.com/gpu=")]
+
+
+def _device_request(card: int, by_cdi: bool) -> dict[str, Any]:
+    if by_cdi:
+        return {"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={card}"]}
+    return {"Driver": "nvidia", "DeviceIDs": [str(card)], "Capabilities": [["gpu"]]}
+
+
+def _creation(options: Options, limits: Limits, hidden: set[Path], by_cdi: bool) -> dict[str, Any]:
     """Request for a container, in the words of the engine's interface."""
     view = mounts.View(()) if options.image else mounts.narrow_view(hidden)
     interpreter = _IMAGE_PYTHON if options.image else sys.executable
     bootstrap = Path(__file__).with_name("bootstrap.py").read_text()
-    environment = ENVIRONMENT | ({"PATH": "/usr/local/bin:/usr/bin:/bin"} if options.image else {})
+    environment = {**ENVIRONMENT, **device_environment(options)}
+    if options.image:
+        environment["PATH"] = "/usr/local/bin:/usr/bin:/bin"
     return {
         "Image": options.image or EMPTY_IMAGE,
         "Entrypoint": [interpreter, "-s", "-P", "-B", "-c", bootstrap],
@@ -155,11 +184,11 @@ def _creation(options: Options, limits: Limits, hidden: set[Path]) -> dict[str, 
         "Labels": {LABEL: owner_label()},
         "NetworkDisabled": True,
         **{name: True for name in ("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr")},
-        "HostConfig": _host_config(options, limits, view),
+        "HostConfig": _host_config(options, limits, view, by_cdi),
     }
 
 
-def _host_config(options: Options, limits: Limits, view: mounts.View) -> dict[str, Any]:
+def _host_config(options: Options, limits: Limits, view: mounts.View, by_cdi: bool) -> dict[str, Any]:
     config: dict[str, Any] = {
         "AutoRemove": True,
         "NetworkMode": "none",
@@ -184,6 +213,9 @@ def _host_config(options: Options, limits: Limits, view: mounts.View) -> dict[st
         config["Tmpfs"][folder] = f"rw,nosuid,nodev,size={limits.scratch_bytes},mode={mode:o},{owned}"
     if options.runtime:
         config["Runtime"] = options.runtime
+    card = card_of(options)
+    if card is not None:
+        config["DeviceRequests"] = [_device_request(card, by_cdi)]
     return config
 
 

@@ -97,17 +97,19 @@ class Layer(NamedTuple):
         filter: A system-call filter in hexadecimal, or "" where the environment has one in force.
         files: Where Landlock has to keep files apart; None where mounts do.
         own_users: Whether the sandbox has a user namespace of its own, so that the kernel counts its processes alone.
+        bounded_address_space: Whether RLIMIT_AS applies; a graphics card's driver does not bear it.
     """
 
     filter: str
     files: Files | None
     own_users: bool
+    bounded_address_space: bool = True
 
     @classmethod
     def from_plain(cls, data: list[Any]) -> Layer:
         """From JSON."""
-        code, files, own_users = data
-        return cls(code, None if files is None else Files(tuple(files[0]), tuple(files[1])), own_users)
+        code, files, *rest = data
+        return cls(code, None if files is None else Files(tuple(files[0]), tuple(files[1])), *rest)
 
 
 class _Filter(ctypes.Structure):
@@ -220,24 +222,25 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         os.close(opened)
 
 
-def limit_resources(limits: Limits, *, mapped_bytes: int, processes: int | None) -> None:
+def limit_resources(limits: Limits, *, mapped_bytes: int | None, processes: int | None) -> None:
     """Bound this process and its descendants, each on its own, irrevocably.
 
     Args:
         limits: What the call may use.
-        mapped_bytes: Address space already mapped by the warm process.
+        mapped_bytes: Address space already mapped by the warm process; None leaves it unbounded.
         processes: Processes and threads that this user may have in its namespace; None where it has none of its own.
     """
     seconds = max(1, math.ceil(limits.cpu_seconds))
     bounds = {
         resource.RLIMIT_CORE: (1, 1),  # 0 would still start a core handler behind a pipe; 1 stops both
-        resource.RLIMIT_AS: (mapped_bytes + limits.memory_bytes,) * 2,
         resource.RLIMIT_CPU: (seconds, seconds + 1),  # SIGXCPU says why; SIGKILL follows where it is ignored
         resource.RLIMIT_NOFILE: (limits.open_files,) * 2,
         resource.RLIMIT_FSIZE: (limits.scratch_bytes,) * 2,
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),
     }
+    if mapped_bytes is not None:
+        bounds[resource.RLIMIT_AS] = (mapped_bytes + limits.memory_bytes,) * 2
     if processes is not None:
         bounds[resource.RLIMIT_NPROC] = (processes, processes)
     for which, wanted in bounds.items():

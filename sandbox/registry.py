@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._base import Sandbox, SandboxError
+from ._base import Options, Sandbox, SandboxError
 from .alone import Inner
 from .bubblewrap import Bubblewrap
 from .docker import Docker
@@ -21,23 +21,23 @@ def sandbox_names() -> tuple[str, ...]:
     return ("auto", *_BACKENDS)
 
 
-def open_sandbox(name: str = "auto") -> Sandbox:
+def open_sandbox(name: str = "auto", options: Options | None = None) -> Sandbox:
     """The backend called `name`; `auto` is bubblewrap where it works, else docker, and never a weaker one.
 
     Raises:
         SandboxError: no such backend, or `auto` and none that isolates works here; the hint says what to do.
     """
     if name == "auto":
-        return _first_that_works()
+        return _first_that_works(options)
     if name not in _BACKENDS:
         raise SandboxError(f"no sandbox named {name!r}", hint=f"choose one of {', '.join(sandbox_names())}")
-    return _BACKENDS[name]()
+    return _BACKENDS[name](options)
 
 
-def _first_that_works() -> Sandbox:
+def _first_that_works(options: Options | None) -> Sandbox:
     problems = []
     for name in _AUTOMATIC:
-        sandbox = _BACKENDS[name]()
+        sandbox = _BACKENDS[name](options)
         problem = sandbox.unavailable()
         if problem is None:
             return sandbox

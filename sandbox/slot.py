@@ -9,10 +9,10 @@ from ._base import Answer, Array, Limits, SandboxError, Slot
 from .exchange import Exchange
 from .limits import require_within
 
-__all__ = ["WarmProcess", "WarmSlot"]
+__all__ = ["CALLS_PER_START", "WarmProcess", "WarmSlot"]
 
 #: Calls after which the environment is made anew, against whatever might pile up in it unseen.
-_CALLS_PER_START = 1000
+CALLS_PER_START = 1000
 
 _Exchange = TypeVar("_Exchange", bound=Exchange)
 _ExchangeIn = TypeVar("_ExchangeIn", bound=Exchange, contravariant=True)
@@ -40,6 +40,8 @@ class WarmSlot(Slot, Generic[_Exchange]):
         start: Starts an environment; it is warm when this returns.
         exchange: The kind of exchange that its `run` takes.
         limits: Bounds of every call.
+        calls_per_start: Calls after which the environment is made anew; 1 where a candidate may leave something in a
+            device, which is freed with the last process that used it.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class WarmSlot(Slot, Generic[_Exchange]):
         start: Callable[[], WarmProcess[_Exchange]],
         exchange: Callable[[Mapping[str, Any], Mapping[str, Array], Limits], _Exchange],
         limits: Limits,
+        calls_per_start: int = CALLS_PER_START,
     ) -> None:
         self._start = start
         self._exchange = exchange
         self._limits = limits
+        self._calls_per_start = calls_per_start
         self._calls = 0
         self._closed = False
         self._warm: WarmProcess[_Exchange] | None = start()
@@ -81,7 +85,7 @@ class WarmSlot(Slot, Generic[_Exchange]):
         return answer
 
     def _worn(self) -> bool:
-        return self._calls > 0 and self._calls % _CALLS_PER_START == 0
+        return self._calls > 0 and self._calls % self._calls_per_start == 0
 
     def _drop(self) -> None:
         if self._warm is not None:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._base import Answer, Array, Capability, Harness, Limits, Sandbox, SandboxError, Slot
-from .capabilities import nothing_bounded
+from .capabilities import nothing_bounded, only_for_docker
 from .command import ENVIRONMENT
 from .exchange import one_line
 from .limits import require_sane, require_within, to_plain
@@ -50,7 +50,7 @@ class Unsafe(Sandbox):
     def unavailable(self) -> SandboxError | None:
         """See `Sandbox`: wherever there is a `/proc`."""
         if os.path.isdir("/proc/self/fd"):
-            return None
+            return only_for_docker(self.options)
         return SandboxError("this backend needs Linux", hint="choose another sandbox")
 
     def open(self, harness: Harness, limits: Limits) -> Slot:

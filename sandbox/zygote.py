@@ -228,7 +228,7 @@ def _enter(limits: Limits, mapped: int, layer: inner.Layer) -> None:
     inner.restrict_self(None if files is None else files._replace(read=(*files.read, *_own_proc())))
     # The warm process counts. Without a user namespace of its own, all processes of this user would.
     processes = limits.processes + 1 if layer.own_users else None
-    inner.limit_resources(limits, mapped_bytes=mapped, processes=processes)
+    inner.limit_resources(limits, mapped_bytes=mapped if layer.bounded_address_space else None, processes=processes)
     if layer.filter:
         inner.filter_system_calls(bytes.fromhex(layer.filter))
 

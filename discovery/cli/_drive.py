@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from discovery.store import Journal
     from discovery.task import Task
 
-__all__ = ["drive", "finish", "require_packages", "run_task", "sandbox_report", "versions"]
+__all__ = ["drive", "finish", "require_packages", "run_task", "versions"]
 
 
 def versions(task: Task) -> dict[str, str]:
@@ -76,29 +77,21 @@ def require_packages(task: Task) -> None:
             )
 
 
-def sandbox_report(name: str) -> dict[str, JSON]:
-    """Backend that `name` chooses on this machine, with its capability report. Raises EnvironmentMissing."""
-    from dataclasses import asdict
-
-    from discovery.errors import EnvironmentMissing
-    from discovery.sandbox import SandboxError, open_sandbox
-
-    try:
-        sandbox = open_sandbox(name)
-    except SandboxError as error:
-        raise EnvironmentMissing(error.message, hint=error.hint) from error
-    report = {key: asdict(value) for key, value in sandbox.capabilities().items()}
-    return {"backend": sandbox.name, "capabilities": report}
-
-
-def drive(journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None) -> int:
+def drive(
+    journal: Journal,
+    task: Task,
+    config: RunConfig,
+    folder: Path,
+    display: str | None,
+    sandbox: Mapping[str, JSON] | None = None,
+) -> int:
     """Take up the run in `journal` until its limits or a signal; returns the exit code.
 
     The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once, and so does one while the
     evaluators start. Either way `resume` goes on.
     """
     try:
-        summary, caught = asyncio.run(_drive(journal, task, config, folder, display))
+        summary, caught = asyncio.run(_drive(journal, task, config, folder, display, sandbox or journal.meta.sandbox))
     except DiscoveryError as error:
         resume = f"`discovery resume {folder}` goes on from here"
         if "discovery resume" not in error.hint:
@@ -108,7 +101,12 @@ def drive(journal: Journal, task: Task, config: RunConfig, folder: Path, display
 
 
 async def _drive(
-    journal: Journal, task: Task, config: RunConfig, folder: Path, display: str | None
+    journal: Journal,
+    task: Task,
+    config: RunConfig,
+    folder: Path,
+    display: str | None,
+    sandbox: Mapping[str, JSON],
 ) -> tuple[Summary | None, int]:
     from contextlib import AsyncExitStack
 
@@ -138,7 +136,8 @@ async def _drive(
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     pool = Pool(
         journal.meta.task,
-        sandbox=journal.meta.sandbox["backend"],
+        sandbox=sandbox["backend"],
+        options=sandbox.get("options", {}),
         workers=config.workers,
         seed=config.seed,
         log=folder / "evaluator.log",

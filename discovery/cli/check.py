@@ -40,7 +40,8 @@ def command(
 
     discovery check ./my-task candidate.py --feedback cases
     """
-    from discovery.cli._drive import require_packages, sandbox_report
+    from discovery.cli._drive import require_packages
+    from discovery.cli._sandbox import sandbox_report
     from discovery.model import Program, Rejected, Verdict
     from discovery.task import check_source, load_task, task_spec
 

@@ -13,6 +13,7 @@ import typer
 from discovery.cli._options import JsonOption, OutOption
 
 if TYPE_CHECKING:
+    from discovery.evaluate.rescore import Rescore
     from discovery.model import JSON, Evidence, Program
     from discovery.store import Journal
     from discovery.task import Task
@@ -58,7 +59,9 @@ def _confirm(journal: Journal, count: int, *, quiet: bool, named: bool) -> dict[
     chosen = confirmation.finalists(journal, seeds, count)
     evidence = _evidence(journal, [key for key, _ in chosen])
     found = confirmation.corrected(task, chosen, evidence)
-    document = {"alpha": task.alpha, "finalists": [entry.to_json() for entry in found]}
+    again = _scored_again(journal, task, seeds, [key for key, _ in chosen])
+    entries = [{**entry.to_json(), "rescore": again.get(entry.key)} for entry in found]
+    document = {"alpha": task.alpha, "finalists": entries}
     if document not in journal.notes("confirmation")[-1:]:
         journal.add_note("confirmation", document)
     if not quiet:
@@ -86,15 +89,68 @@ def _evidence(journal: Journal, keys: list[str]) -> list[Evidence]:
     return [after[key] for key in keys]
 
 
+def _scored_again(journal: Journal, task: Task, seeds: list[str], keys: list[str]) -> dict[str, Mapping[str, JSON]]:
+    """Each program's scores in a new sandbox, by key: from the journal, or measured now and journaled with the alarms
+    that they raise."""
+    from discovery.events import Alarm
+
+    def keep(found: Rescore) -> None:
+        journal.add_note("rescore", found.to_json())
+        for alarm in found.alarms:
+            journal.add_event(Alarm(f"program {found.key[:12]}: {alarm}", found.key))
+
+    known = {note["key"]: note for note in journal.notes("rescore")}
+    missing = [key for key in keys if key not in known]
+    if missing:
+        asyncio.run(_score_again(journal, task, seeds, missing, keep))
+    return {note["key"]: note for note in journal.notes("rescore")}
+
+
+async def _score_again(
+    journal: Journal, task: Task, seeds: list[str], keys: list[str], keep: Callable[[Rescore], None]
+) -> None:
+    from discovery.cli._sandbox import other_sandbox
+    from discovery.errors import EnvironmentMissing
+    from discovery.evaluate import Pool
+    from discovery.evaluate import confirm as confirmation
+    from discovery.evaluate.rescore import rescore
+
+    seed, log = journal.meta.config["seed"], journal.folder / "evaluator.log"
+    stages = {stage.name: stage for stage in task.stages}
+    scores = [verdict.score for key in seeds if (verdict := confirmation.final_verdict(journal, key)) is not None]
+    floor = max((score for score in scores if score is not None), default=None)
+    choices = [other_sandbox(journal.meta.sandbox), journal.meta.sandbox]
+    for place, sandbox in enumerate(choices):
+        options = sandbox.get("options", {})
+        try:
+            async with Pool(
+                journal.meta.task, sandbox=sandbox["backend"], options=options, workers=1, seed=seed, log=log
+            ) as pool:
+                print(f"scoring them again in a new sandbox, {pool.sandbox} ...", file=sys.stderr)
+                for key in keys:
+                    verdict = confirmation.final_verdict(journal, key)
+                    assert verdict is not None
+                    program = journal.program(key)
+                    keep(await rescore(pool, seed, program, stages[verdict.stage], verdict, floor))
+            return
+        except EnvironmentMissing as error:
+            if place + 1 == len(choices):
+                raise
+            print(f"note: not in sandbox {sandbox['backend']}: {error.message}", file=sys.stderr)
+
+
 async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Program, Evidence], None]) -> None:
     from discovery.evaluate import Pool
     from discovery.evaluate.confirm import measure
 
-    config, backend = journal.meta.config, journal.meta.sandbox["backend"]
+    config, sandbox = journal.meta.config, journal.meta.sandbox
+    backend, options = sandbox["backend"], sandbox.get("options", {})
     log = journal.folder / "evaluator.log"
     print(f"confirming {len(programs)} finalists on fresh seeds and held-out cases ...", file=sys.stderr)
     # One after another: where a confirmation measures time, the others must not disturb it.
-    async with Pool(journal.meta.task, sandbox=backend, workers=1, seed=config["seed"], log=log) as pool:
+    async with Pool(
+        journal.meta.task, sandbox=backend, options=options, workers=1, seed=config["seed"], log=log
+    ) as pool:
         await measure(pool, config["seed"], programs, keep)
 
 
@@ -109,11 +165,15 @@ def _print(known: Mapping[str, JSON], task: Task) -> None:
 
 
 def _print_finalist(rank: int, entry: Mapping[str, JSON], task: Task) -> None:
+    from discovery.view.text import printable
+
     evidence = entry["evidence"]
     low, high = evidence["interval"]
     adjusted = "" if entry["adjusted_p"] is None else f", p = {entry['adjusted_p']:.2g} after Holm"
     print(f"{rank}. {entry['key'][:12]}  {'CONFIRMED' if entry['confirmed'] else 'not confirmed'}{adjusted}")
     print(f"   {evidence['claim']}")
+    for alarm in (entry.get("rescore") or {}).get("alarms", ()):
+        print(f"   ALARM: {printable(alarm)}")
     print(
         f"   search {entry['search_score']:+.4f}; confirmed effect {evidence['effect']:+.4f} [{low:+.4f}, {high:+.4f}]"
     )

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli._options import DisplayOption, OutOption, StagnationOption, TargetOption
+from discovery.cli._options import DisplayOption, OutOption, SandboxOption, StagnationOption, TargetOption
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from discovery.model import JSON
     from discovery.store import Journal
     from discovery.task import Task
 
@@ -26,6 +29,10 @@ def command(
     max_calls: Annotated[int | None, typer.Option("--max-calls", help="New total of replies of models.")] = None,
     target: TargetOption = None,
     stagnation: StagnationOption = None,
+    sandbox: SandboxOption = None,
+    allow_weaker: Annotated[
+        bool, typer.Option("--allow-weaker-sandbox", help="Go on although the sandbox enforces less than it did.")
+    ] = False,
     out: OutOption = None,
     display: DisplayOption = None,
 ) -> None:
@@ -56,17 +63,19 @@ def command(
         changes = {name: last.get(name) if value is None else value for name, value in given.items()}
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
         task = run_task(journal)
-        _same_ground(journal, task)
-        raise typer.Exit(drive(journal, task, config, folder, display))
+        ground = _same_ground(journal, task, sandbox, allow_weaker)
+        raise typer.Exit(drive(journal, task, config, folder, display, ground))
 
 
-def _same_ground(journal: Journal, task: Task) -> None:
-    """Refuse to mix verdicts that do not compare.
+def _same_ground(journal: Journal, task: Task, sandbox: str | None, allow_weaker: bool) -> Mapping[str, JSON]:
+    """Refuse to mix verdicts that do not compare; the report of the sandbox to go on in.
 
     Raises:
-        ConfigError: the machine no longer enforces what the run's sandbox did.
+        ConfigError: that sandbox enforces less than the one in which the run began.
+        EnvironmentMissing: it cannot be used here.
     """
-    from discovery.cli._drive import require_packages, sandbox_report, versions
+    from discovery.cli._drive import require_packages, versions
+    from discovery.cli._sandbox import sandbox_report
     from discovery.errors import ConfigError
 
     then, now = journal.meta.versions, versions(task)
@@ -75,12 +84,20 @@ def _same_ground(journal: Journal, task: Task) -> None:
             print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)
     require_packages(task)
     before = journal.meta.sandbox
-    after = sandbox_report(before["backend"])["capabilities"]
+    after = sandbox_report(sandbox or before["backend"], before.get("options"))
     rank = {"none": 0, "best_effort": 1, "enforced": 2}
-    weaker = [name for name, had in before["capabilities"].items() if rank[after[name]["level"]] < rank[had["level"]]]
-    if weaker:
+    levels = {name: entry["level"] for name, entry in after["capabilities"].items()}
+    weaker = [name for name, had in before["capabilities"].items() if rank[levels[name]] < rank[had["level"]]]
+    if weaker and not allow_weaker:
         raise ConfigError(
-            f"sandbox {before['backend']} on this machine is weaker than the one that the run began with: "
+            f"sandbox {after['backend']} on this machine is weaker than {before['backend']} was when the run began: "
             + ", ".join(weaker),
-            hint="`discovery doctor` says what is missing; or start a new run",
+            hint="`discovery doctor` says what is missing; --allow-weaker-sandbox goes on all the same",
         )
+    if weaker or after["backend"] != before["backend"]:
+        less = f", weaker in {', '.join(weaker)}" if weaker else ""
+        print(
+            f"note: the run began in sandbox {before['backend']} and goes on in {after['backend']}{less}",
+            file=sys.stderr,
+        )
+    return after

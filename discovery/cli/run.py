@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli._options import DisplayOption, JsonOption, OutOption, SandboxOption, StagnationOption, TargetOption
+from discovery.cli._options import (
+    DeviceOption,
+    DisplayOption,
+    ImageOption,
+    JsonOption,
+    OutOption,
+    RuntimeOption,
+    SandboxOption,
+    StagnationOption,
+    TargetOption,
+)
 
 if TYPE_CHECKING:
     from discovery.cli._start import Start
@@ -50,6 +60,9 @@ def command(
     prompts: Annotated[
         Path | None, typer.Option("--prompts", metavar="DIR", help="Prompt templates that go before ours.")
     ] = None,
+    device: DeviceOption = None,
+    image: ImageOption = None,
+    runtime: RuntimeOption = None,
     control: Annotated[
         bool, typer.Option("--control", help="After each run, best-of-N at the same budget, as RUN-control.")
     ] = False,
@@ -91,6 +104,9 @@ def command(
         "target": target,
         "stagnation": stagnation,
         "sandbox": sandbox,
+        "device": device,
+        "docker.image": image,
+        "docker.runtime": runtime,
     }
     resolved = resolve(config, sets or (), flags)
     spec = task_spec(task)
@@ -166,11 +182,12 @@ def _start(
 ) -> tuple[Path, int]:
     from datetime import UTC, datetime
 
-    from discovery.cli._drive import drive, require_packages, sandbox_report, versions
+    from discovery.cli._drive import drive, require_packages, versions
+    from discovery.cli._sandbox import config_options, sandbox_line, sandbox_report
     from discovery.store import Journal, RunMeta, new_run_folder, runs_folder
 
     require_packages(task)
-    report = sandbox_report(config.sandbox)
+    report = sandbox_report(config.sandbox, config_options(config))
     folder = runs_folder(out) / name if name else new_run_folder(task.name, out)
     meta = RunMeta(
         name=folder.name,
@@ -180,7 +197,7 @@ def _start(
         sandbox=report,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    print(f"run {folder} in sandbox {report['backend']}", file=sys.stderr)
+    print(f"run {folder} in sandbox {sandbox_line(config.sandbox, report)}", file=sys.stderr)
     with Journal.create(folder, meta) as journal:
         start.record(journal)
         return folder, drive(journal, task, config, folder, display)

@@ -29,7 +29,8 @@ def command(
 
     discovery verify runs/optimizers-20260102-150405/exports/optimizers_3f9a12
     """
-    from discovery.cli._drive import require_packages, sandbox_report
+    from discovery.cli._drive import require_packages
+    from discovery.cli._sandbox import sandbox_report
     from discovery.export import read_bundle, verify
     from discovery.task import load_task
 

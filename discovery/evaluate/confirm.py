@@ -12,7 +12,7 @@ from discovery.randomness import derive
 from discovery.store import Journal
 from discovery.task import Task
 
-__all__ = ["Finalist", "confirmed_of", "corrected", "finalists", "holm", "measure"]
+__all__ = ["Finalist", "confirmed_of", "corrected", "final_verdict", "finalists", "holm", "measure"]
 
 #: How many of the best programs are looked at for finalists that differ.
 _CONSIDERED = 500
@@ -68,7 +68,7 @@ def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[
     """Keys and search scores of the `count` best programs, best first, that behave unlike the seeds and unlike each
     other: a second copy would only cost time, and significance by the correction. Then of every other program that was
     measured before in this run: who tries five and then reports the best one alone has still tried five."""
-    seen = {_behaviour(verdict) for verdict in (_final(journal, key) for key in seeds) if verdict is not None}
+    seen = {_behaviour(verdict) for verdict in (final_verdict(journal, key) for key in seeds) if verdict is not None}
     chosen: dict[str, float] = {}
     for key, verdict in journal.best(_CONSIDERED):
         if len(chosen) == count:
@@ -78,13 +78,14 @@ def finalists(journal: Journal, seeds: Sequence[str], count: int) -> list[tuple[
             chosen[key] = verdict.score
         seen.add(behaviour)
     for note in journal.notes("evidence"):
-        measured = _final(journal, note["key"])
+        measured = final_verdict(journal, note["key"])
         if measured is not None and measured.score is not None:
             chosen.setdefault(note["key"], measured.score)
     return list(chosen.items())
 
 
-def _final(journal: Journal, key: str) -> Verdict | None:
+def final_verdict(journal: Journal, key: str) -> Verdict | None:
+    """The verdict on a program that search went by; None when it has none."""
     try:
         return journal.program_row(key).verdict
     except NotFound:

@@ -94,6 +94,7 @@ class Pool:
     Args:
         task: Task specification, as for `load_task`.
         sandbox: Backend name or `"auto"`.
+        options: Fields of `sandbox.Options`.
         workers: Number of processes.
         seed: Seed of the evaluation randomness, the same for every candidate.
         log: File that receives what evaluators print; by default nobody.
@@ -108,11 +109,12 @@ class Pool:
         task: str,
         *,
         sandbox: str,
+        options: Mapping[str, JSON] | None = None,
         workers: int,
         seed: int,
         log: Path | None = None,
     ) -> None:
-        self._start = {"verb": "start", "task": task, "sandbox": sandbox}
+        self._start = {"verb": "start", "task": task, "sandbox": sandbox, "options": dict(options or {})}
         self._seed = seed
         self._count = workers
         self.on_lost: Callable[[str], None] = lambda _: None
@@ -158,10 +160,12 @@ class Pool:
             os.close(self._log)
             self._log = -1
 
-    async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
-        """The verdict of one stage. Raises what `_call` raises."""
+    async def evaluate(self, program: Program, stage: Stage, replicate: int = 0, seed: int | None = None) -> Verdict:
+        """The verdict of one stage, on the pool's seed or on `seed`. Raises what `_call` raises."""
         request = {"verb": "evaluate", "program": _plain(program), "stage": stage.name, "replicate": replicate}
-        return Verdict.from_json(await self._call({**request, "seed": self._seed}, stage.backstop))
+        return Verdict.from_json(
+            await self._call({**request, "seed": self._seed if seed is None else seed}, stage.backstop)
+        )
 
     async def confirm(self, program: Program, seed: int, backstop: float = 3600.0) -> Evidence:
         """Evidence about a finalist; `seed` is fresh, never used in search."""

@@ -25,7 +25,7 @@ from discovery.errors import DiscoveryError, TaskError
 from discovery.evaluate import protocol
 from discovery.feedback import InvalidRecord, validated
 from discovery.model import JSON, STATUSES, Evidence, Program, Verdict
-from discovery.sandbox import SandboxError, Slot, open_sandbox
+from discovery.sandbox import Options, SandboxError, Slot, open_sandbox
 from discovery.task import Context, Task, Verification, load_task
 
 __all__ = ["main"]
@@ -37,9 +37,9 @@ _Record = TypeVar("_Record", Verdict, Evidence, Verification)
 class _Evaluator:
     """One task, one open slot."""
 
-    def __init__(self, task: str, sandbox: str) -> None:
+    def __init__(self, task: str, sandbox: str, options: Mapping[str, Any]) -> None:
         self.task: Task = load_task(task)
-        self.sandbox = open_sandbox(sandbox)
+        self.sandbox = open_sandbox(sandbox, Options(**options))
         if sandbox != "unsafe":
             self._require()
         self.slot: Slot = self.sandbox.open(self.task.harness, self.task.slot_limits)
@@ -127,7 +127,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
     def start(request: Mapping[str, Any]) -> JSON:
         nonlocal evaluator
-        evaluator = _Evaluator(request["task"], request["sandbox"])
+        evaluator = _Evaluator(request["task"], request["sandbox"], request["options"])
         return evaluator.hello()
 
     try:

@@ -25,6 +25,7 @@ def program_data(journal: Journal, key: str) -> dict[str, JSON]:
     final = row.verdict
     notes = journal.notes("confirmation")
     entries = [entry for note in notes[-1:] for entry in note["finalists"] if entry["key"] == key]
+    events = [event for event in journal.events() if event["event"] == "Alarm" and event["key"] == key]
     return {
         "id": row.program.id,
         "key": key,
@@ -39,6 +40,7 @@ def program_data(journal: Journal, key: str) -> dict[str, JSON]:
         "evidence": {} if final is None else dict(final.evidence),
         "verdicts": [verdict.to_json() for verdict in journal.verdicts(key)],
         "confirmation": entries[0] if entries else None,
+        "alarms": [event["message"] for event in events],
     }
 
 
@@ -62,6 +64,8 @@ def program_view(data: Mapping[str, JSON]) -> list[RenderableType]:
         grid.add_row("message", printable(data["message"]))
     for place, (name, value) in enumerate(data["evidence"].items()):
         grid.add_row("evidence" if place == 0 else "", f"{one_line(name, 40)}: {_value(value)}")
+    for message in data["alarms"]:
+        grid.add_row(Text("ALARM", style="bold red"), Text(printable(message), style="red"))
     _confirmation(grid, data["confirmation"])
     code = Syntax(
         printable(data["source"].rstrip("\n")), "python", line_numbers=True, background_color="default", word_wrap=True

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from discovery.cli._drive import sandbox_report
+from discovery.cli._sandbox import sandbox_report
 from discovery.store import Journal
 
 from .conftest import Result
@@ -178,7 +178,8 @@ def test_a_candidates_message_cannot_steer_the_terminal(home: Path, here: Comman
 
 def test_without_a_sandbox_nothing_runs(home: Path) -> None:
     command = [sys.executable, "-m", "discovery", "run", "./toy"]
-    result = subprocess.run(command, cwd=home, env={"PATH": str(home)}, capture_output=True, text=True)
+    nothing = {"PATH": str(home), "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    result = subprocess.run(command, cwd=home, env=nothing, capture_output=True, text=True)
     assert result.returncode == 5 and "bubblewrap is not installed" in result.stderr
     assert not (home / "runs").exists() and not (home / "toy" / "evaluations.log").exists()
 
@@ -206,7 +207,7 @@ def test_a_run_is_not_resumed_in_a_weaker_sandbox(home: Path, here: Command, mon
     report = sandbox_report("auto")
     weaker = {**report["capabilities"]["pids"], "level": "best_effort"}
     capabilities = {**report["capabilities"], "pids": weaker}
-    monkeypatch.setattr("discovery.cli._drive.sandbox_report", lambda _: {**report, "capabilities": capabilities})
+    monkeypatch.setattr("discovery.cli._sandbox.sandbox_report", lambda *_: {**report, "capabilities": capabilities})
     result = here("resume", "@last", "--max-proposals", "6", cwd=home)
     assert result.returncode == 2 and "is weaker" in result.stderr and "pids" in result.stderr
 
