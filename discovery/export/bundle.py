@@ -101,6 +101,7 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
+            (target / file).parent.mkdir(exist_ok=True)
             write_file(target / file, text)
     except OSError as error:
         if new:
@@ -145,8 +146,14 @@ def _complete(document: Mapping[str, JSON]) -> bool:
         and isinstance(run, dict)
         and isinstance(run.get("task"), str)
         and isinstance(files, dict)
-        and all(isinstance(name, str) and Path(name).name == name for name in files)
+        and all(isinstance(name, str) and _is_inside(name) for name in files)
     )
+
+
+def _is_inside(name: str) -> bool:
+    """Whether `name` is a file of the bundle's folder or of a folder in it."""
+    parts = name.split("/")
+    return len(parts) <= 2 and not {"", ".", ".."} & set(parts) and "\\" not in name and "\0" not in name
 
 
 def _text(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from discovery.model import Evidence
+from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.prove import CHECK, prove
 from discovery.tasks.nash.stages import Judge
@@ -28,6 +29,7 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
         "bound": str(outcome.bound),
         "refuted": None if outcome.refuted is None else str(outcome.refuted),
         "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
+        "proof": recipe(outcome.pieces),
         "proof_seconds": outcome.proof_seconds,
     }
     return Evidence(True, claim, None, -bound, (-bound, -low), data=data)

@@ -16,6 +16,7 @@ from typing import Any
 
 from discovery.grammar.ir import Form
 from discovery.model import Verdict
+from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
@@ -136,6 +137,6 @@ def _evidence(outcome: Outcome | None, estimate: float | None) -> dict[str, Any]
         "refuted": None if outcome.refuted is None else str(outcome.refuted),
         "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
         "proof_seconds": outcome.proof_seconds,
-        "proof_lines": [list(piece.lines) for piece in outcome.pieces],
+        "proof": recipe(outcome.pieces),
         "reasons": outcome.reasons[:10],
     }

@@ -48,7 +48,7 @@ class NashTask(Task):
 
     name = "nash"
     score_name = "minus the proved bound"
-    harness = Harness("discovery.tasks.nash.harness", ("discovery.tasks.nash.harness",))
+    harness = Harness("discovery.tasks.nash.harness", ("discovery.tasks.nash.harness",), ("numpy", "highspy"))
     stages = (
         Stage("screen", seconds=0.03, backstop=300.0),
         Stage("estimate", seconds=0.1, backstop=300.0),
@@ -86,12 +86,16 @@ class NashTask(Task):
         return confirm(self.language, program.source)
 
     def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
-        """See `Task`."""
-        raise NotImplementedError
+        """`NAME.py` with its self-test, a page in mathematics, the program, and the certificate of the bound."""
+        from discovery.tasks.nash.export import exported
+
+        return exported(self.language, program.source, name, provenance)
 
     def verify(self, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context) -> Verification:
-        """See `Task`."""
-        raise NotImplementedError
+        """See `Task` and `verification`."""
+        from discovery.tasks.nash.verification import verify
+
+        return verify(self.language, self.version, files, provenance, ctx)
 
 
 def _version() -> str:

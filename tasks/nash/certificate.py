@@ -1,0 +1,167 @@
+"""The certificate of a bound: for each case an SMT-LIB text without a model; what it states; a script that checks it.
+
+A *recipe* is what it takes to write the texts again: for each case the lines that the proof uses, whether regrets are
+variables of their own, and the variable ordering with which Z3 is quick. None of it has to be believed: leaving lines
+out weakens the algorithm, so whatever is proved with some lines holds with all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from discovery.model import JSON
+from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.smtlib import smtlib
+
+__all__ = ["CHECKER", "FOLDER", "certificate", "ordering", "recipe", "texts"]
+
+FOLDER = "certificate"
+
+
+def recipe(pieces: Sequence[Any]) -> list[dict[str, JSON]]:
+    """The recipe of a proof, given as `proof.prove.Piece`s, one a case."""
+    return [
+        {
+            "case": piece.case,
+            "ordering": piece.ordering,
+            "regrets": "(declare-const |f" in piece.text,
+            "lines": list(piece.lines),
+        }
+        for piece in pieces
+    ]
+
+
+def ordering(steps: Sequence[Mapping[str, JSON]], case: int) -> int:
+    """The variable ordering that the recipe names for a case, from 1."""
+    return int(next(step for step in steps if step["case"] == case)["ordering"])
+
+
+def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
+    """File name to SMT-LIB text, one for each case: together they say that no state exceeds `bound`.
+
+    Raises:
+        KeyError, TypeError, ValueError: `steps` is no recipe for these systems.
+    """
+    if sorted(step["case"] for step in steps) != list(range(1, len(systems) + 1)):
+        raise ValueError(f"expected one proof for each of {len(systems)} cases; got {[step['case'] for step in steps]}")
+    found = {}
+    for step in sorted(steps, key=lambda step: step["case"]):
+        system, lines = systems[step["case"] - 1], [str(label) for label in step["lines"]]
+        places = {line.label: index for index, line in enumerate(system.lines)}
+        kept = {places[label] for label in lines}
+        problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
+        comment = (
+            f"Case {step['case']} of {len(systems)}: a state that meets the axioms and in which each of these lines\n"
+            f"stays above {bound}:\n" + "\n".join(f"  {label}" for label in lines) + "\n"
+            "There is none: `unsat` is the proof. Names: U1(x,y) payoff of player 1 at (x, y), M1(y) its best payoff\n"
+            "against y, f1 its regret M1 - U1, q multipliers of lines; a name with * is a product of variables."
+        )
+        found[f"case{step['case']}.smt2"] = smtlib(problem, comment)
+    return found
+
+
+def certificate(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
+    """All files of the folder, by their path from the bundle. See `texts`."""
+    proofs = texts(systems, bound, steps)
+    orderings = {name: ordering(steps, number) for number, name in enumerate(proofs, 1)}
+    script = CHECKER.replace("$bound", str(bound)).replace("$orderings", repr(orderings).replace("'", '"'))
+    files = {"bound.txt": f"{bound}\n", "axioms.txt": _statement(systems, bound, steps), "check.py": script, **proofs}
+    return {f"{FOLDER}/{name}": text for name, text in files.items()}
+
+
+def _statement(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> str:
+    lines = [
+        f"In every game the algorithm ends with regrets of at most {bound}, if the following holds in every game.",
+        "",
+        "Notation: U1(x,y) is the payoff of player 1 at (x, y), M1(y) its best payoff against y, and",
+        "f1(x,y) = M1(y) - U1(x,y) its regret. All of these lie in [0, 1], and U <= M; that is not repeated below.",
+    ]
+    for number, system in enumerate(systems, 1):
+        step = next(step for step in steps if step["case"] == number)
+        used = set(step["lines"])
+        lines += ["", f"Case {number} of {len(systems)}", "", "Axioms:"]
+        label = ""
+        for axiom in system.axioms:
+            if axiom.label == "best response":
+                continue
+            if axiom.label != label:
+                label = axiom.label
+                lines.append(f"  {label or 'definition of a computed value'}")
+            lines.append(f"    {axiom}")
+        lines += ["", "The algorithm's result is no worse than t if t <= each of some line's rows, where 0 <= q <= 1:"]
+        for line in system.lines:
+            if line.label in used:
+                lines.append(f"  {line.label}")
+                lines += [f"    t <= {row}" for row in line.rows]
+    return "\n".join(lines) + "\n"
+
+
+#: The script that checks the folder by itself.
+CHECKER = '''"""Checks this certificate: every case must be unsatisfiable. Needs z3-solver; cvc5, where it is installed,
+is asked too.
+
+Exit code 0: Z3 proves every case and cvc5 contradicts none. Neither solver's silence is a proof.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+#: Variable ordering with which Z3 is quick, for each file.
+ORDERINGS = $orderings
+BOUND = "$bound"
+SECONDS = 600
+
+
+def by_z3(text: str, first: int) -> str:
+    """Z3's answer to the assertions of `text`: "unsat" is a proof."""
+    import z3
+
+    answer = "unknown"
+    for ordering in dict.fromkeys((first, 4, 1, 0)):
+        solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
+        solver.set("timeout", SECONDS * 1000)
+        solver.from_string(text.replace("(check-sat)", ""))
+        answer = str(solver.check())
+        if answer != "unknown":
+            break
+    return answer
+
+
+def by_cvc5(text: str) -> str:
+    """cvc5's answer; "unknown" where it gives up, "missing" where it is not installed."""
+    try:
+        import cvc5
+    except ImportError:
+        return "missing"
+    solver = cvc5.Solver(cvc5.TermManager())
+    solver.setOption("tlimit-per", str(SECONDS * 1000))
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text.replace("(check-sat)", ""), "certificate")
+    symbols = parser.getSymbolManager()
+    while not (command := parser.nextCommand()).isNull():
+        command.invoke(solver, symbols)
+    result = solver.checkSat()
+    return "unsat" if result.isUnsat() else "sat" if result.isSat() else "unknown"
+
+
+def main() -> int:
+    """Check all cases."""
+    holds = True
+    for name, ordering in ORDERINGS.items():
+        text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+        first, second = by_z3(text, ordering), by_cvc5(text)
+        holds = holds and first == "unsat" and second != "sat"
+        told = {"unknown": "re-check inconclusive", "missing": "not installed"}.get(second, second)
+        print(f"{name}: Z3 {first}, cvc5 {told}")
+    print(f"the bound {BOUND} is proved" if holds else f"the bound {BOUND} is NOT proved")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''

@@ -1,0 +1,280 @@
+"""Verification of an exported bundle: the claimed bound is proved again, and the games are played again.
+
+Nothing recorded is believed. The files must be those that the recorded program exports to, byte for byte; the claimed
+bound must be proved anew for each case, by Z3, from texts that are compiled from the source here; cvc5 is asked too,
+and must not contradict; the axioms must have a model; what was recorded of search and confirmation must come out again;
+and in games drawn here the exported module, run in the sandbox, must keep the bound, with regrets that are computed
+here. What is only told cannot be checked and carries no claim: name and date of the run, numbers of proposals, parents,
+other finalists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from discovery.model import JSON, Evidence, Rejected, Verdict
+from discovery.randomness import derive
+from discovery.sandbox import Array
+from discovery.task import Context, Verification
+from discovery.tasks.nash import numerics
+from discovery.tasks.nash.certificate import ordering, texts
+from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.confirmation import confirm
+from discovery.tasks.nash.execute import execute
+from discovery.tasks.nash.export import Claim, claimed, exported, proof_systems
+from discovery.tasks.nash.games import suite
+from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.process import Solver
+from discovery.tasks.nash.solvers.smtlib import smtlib
+from discovery.tasks.nash.stages import Judge
+
+__all__ = ["verify"]
+
+#: Solver work for each question, and the backstop in seconds: more than any proof was found with.
+WORK, SECONDS = 40_000_000, 300.0
+SECOND_WORK, SECOND_SECONDS = 4_000_000, 60.0
+ORDERINGS = (4, 1, 0)
+#: Slack of approximate steps in the games, and how far regrets may exceed the bound for it.
+DELTA, ALLOWED = 1e-3, 1e-2
+ROUNDS = 2
+
+Check = tuple[str, bool, str]
+#: What reading a bundle that no export wrote may raise.
+_MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
+#: Fields that say what something cost, not what it found.
+_COSTS = ("wall_seconds", "cpu_seconds", "record", "proof_seconds")
+
+
+def verify(
+    language: NashLanguage, version: str, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context
+) -> Verification:
+    """All checks, in order; a bundle that is not what an export writes fails a check and raises nothing.
+
+    Args:
+        language: Of the number of players that the task says.
+        version: Of the task: records made under another one may differ in all but their outcome.
+        files, provenance, ctx: As for `Task.verify`.
+    """
+    source = str(provenance["program"]["source"])
+    checks = [_program(language, source, provenance)]
+    if checks[0][1]:
+        steps: Sequence[tuple[str, Callable[[], list[Check]]]] = (
+            ("files", lambda: [_files(language, source, files, provenance)]),
+            ("proof", lambda: _proof(language, source, claimed(provenance))),
+            ("search", lambda: [_search(language, source, version, provenance)]),
+            ("confirmation", lambda: [_confirmation(language, source, version, provenance)]),
+            ("games", lambda: _games(language, source, files, provenance, ctx)),
+        )
+        for name, check in steps:
+            checks += _guarded(name, check)
+            if not checks[-1][1]:
+                break  # what follows would rest on it
+    return Verification(all(holds for _, holds, _ in checks), tuple(checks))
+
+
+def _guarded(name: str, check: Callable[[], list[Check]]) -> list[Check]:
+    try:
+        return check()
+    except _MALFORMED as error:
+        return [(name, False, f"the record is incomplete or malformed: {type(error).__name__}: {error}")]
+
+
+def _program(language: NashLanguage, source: str, provenance: Mapping[str, JSON]) -> Check:
+    try:
+        key = language.check(source).key
+    except Rejected as error:
+        return "program", False, f"the recorded source is no program: {error}"
+    if key != provenance["program"]["key"] or key[:12] != provenance["program"].get("id"):
+        return "program", False, f"the recorded source has key {key[:12]}, the bundle says otherwise"
+    return "program", True, f"the recorded source has the recorded key {key[:12]}"
+
+
+def _files(language: NashLanguage, source: str, files: Mapping[str, str], provenance: Mapping[str, JSON]) -> Check:
+    expected = exported(language, source, str(provenance["name"]), provenance)
+    if extra := files.keys() - expected.keys():
+        return "files", False, f"{', '.join(sorted(extra))}: not part of what the recorded program exports to"
+    for name, text in expected.items():
+        if files.get(name) != text:
+            reason = "missing" if name not in files else "not what the recorded program exports to: changed by hand, or"
+            return "files", False, f"{name} is {reason}" + (" made by another version" if name in files else "")
+    return "files", True, f"{', '.join(expected)}: byte for byte what the recorded program exports to"
+
+
+def _proof(language: NashLanguage, source: str, claim: Claim | None) -> list[Check]:
+    if claim is None:
+        return [("proof", True, "no bound is claimed")]
+    if claim.bound == 1:
+        return [("proof", True, "the bound 1 holds of every profile")]
+    systems = proof_systems(language, source)
+    checks: list[Check] = []
+    with Solver() as solver:
+        checks += [_consistent(systems, solver)]
+        for number, text in enumerate(texts(systems, claim.bound, claim.recipe).values(), 1):
+            of = f"case {number} of {len(systems)}" if len(systems) > 1 else "the proof"
+            checks += [_first(text, ordering(claim.recipe, number), of, claim.bound, solver), _second(text, of, solver)]
+    return checks
+
+
+def _consistent(systems: Sequence[System], solver: Solver) -> Check:
+    """Whether some state meets the axioms of some case: contradictory axioms prove anything."""
+    for system in systems:
+        found = _decided(smtlib(target_problem(system, None)), 4, solver)
+        if found.get("answer") == "sat":
+            return "axioms", True, "Z3 finds a state that meets them"
+    return "axioms", False, "Z3 finds no state that meets them: what follows from them says nothing"
+
+
+def _decided(text: str, first: int, solver: Solver) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in dict.fromkeys((first, *ORDERINGS)):
+        found = solver.decide(text, ordering=each, work=WORK, seconds=SECONDS)
+        if found.get("answer") in ("sat", "unsat"):
+            break
+    return found
+
+
+def _first(text: str, order: int, of: str, bound: Fraction, solver: Solver) -> Check:
+    found = _decided(text, order if order in range(7) else ORDERINGS[0], solver)
+    match found.get("answer"):
+        case "unsat":
+            return "Z3", True, f"{of}: no state exceeds {bound}"
+        case "sat":
+            return "Z3", False, f"{of}: some state exceeds {bound}: the claimed bound is wrong"
+    return "Z3", False, f"{of}: not proved again ({found.get('failed') or found.get('reason') or 'unknown'})"
+
+
+def _second(text: str, of: str, solver: Solver) -> Check:
+    found = solver.second(text, work=SECOND_WORK, seconds=SECOND_SECONDS)
+    match found.get("answer"):
+        case "unsat":
+            return "cvc5", True, f"{of}: no state exceeds the bound"
+        case "sat":
+            return "cvc5", False, f"{of}: cvc5 finds a state that exceeds the bound, Z3 finds none: a conflict"
+    reason = found.get("failed") or found.get("reason") or "unknown"
+    return "cvc5", True, f"{of}: re-check inconclusive ({reason}); the proof rests on Z3 alone"
+
+
+def _search(language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON]) -> Check:
+    """The recorded verdicts, judged again. Limits are solver work, so they come out alike, with the same solvers."""
+    verdicts: Sequence[Any] = provenance["search"]["verdicts"]
+    keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
+    if len({verdict["stage"] for verdict in verdicts}) < len(verdicts):
+        return "search", False, "a stage is recorded twice"
+    judge, told = Judge(language), []
+    try:
+        for recorded in verdicts:
+            if recorded["clock_limited"]:
+                if recorded["status"] == "proved" and recorded["score"] != -float(
+                    Fraction(recorded["evidence"]["bound"])
+                ):
+                    return "search", False, f"{recorded['stage']}: the score {recorded['score']} is not minus the bound"
+                told.append(f"{recorded['stage']} was limited by the clock, which does not repeat")
+                continue
+            again = replace(judge.judge(source, str(recorded["stage"])), stage=str(recorded["stage"]))
+            if reason := _mismatch(keep(recorded), keep(_plain(again))):
+                return "search", False, f"{recorded['stage']}: {reason}"
+            told.append(f"{again.stage} {again.status}" + ("" if again.score is None else f" {again.score:+.6f}"))
+    finally:
+        judge.solver.close()
+    return "search", True, f"judged again: {', '.join(told) or 'nothing was recorded'}"
+
+
+def _confirmation(language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON]) -> Check:
+    entry = provenance.get("confirmation")
+    keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
+    if entry is None:
+        return "confirmation", True, "none recorded: the bundle claims nothing beyond search"
+    last = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["stage"] == "prove"]
+    expected = {"key": provenance["program"]["key"], "search_score": last[-1] if last else None}
+    if reason := _mismatch({name: entry[name] for name in expected}, expected):
+        return "confirmation", False, reason
+    if entry["confirmed"] is not entry["evidence"]["confirmed"]:
+        return "confirmation", False, "the bundle calls confirmed what its own evidence does not, or the reverse"
+    again = confirm(language, source)
+    reason = _mismatch(keep(entry["evidence"]), keep(_plain(again)))
+    return "confirmation", not reason, reason or f"made again: {again.claim}"
+
+
+def _plain(record: Evidence | Verdict) -> Any:
+    return json.loads(json.dumps(record.to_json()))
+
+
+def _bare(data: Any) -> Any:
+    """Plain data without what it cost."""
+    if isinstance(data, dict):
+        return {name: _bare(value) for name, value in data.items() if name not in _COSTS}
+    return [_bare(each) for each in data] if isinstance(data, list) else data
+
+
+def _outcome(data: Mapping[str, Any]) -> Any:
+    """What a verdict or a confirmation came to: what has to be the same with other versions of the solvers."""
+    found = {name: data[name] for name in ("status", "score", "stage", "confirmed", "claim", "effect") if name in data}
+    return found | {"bound": data.get("evidence", data.get("data", {})).get("bound")}
+
+
+def _mismatch(recorded: JSON, expected: JSON, path: str = "") -> str:
+    """Where and how recorded plain data differ from what was found; "" where they do not."""
+    if isinstance(expected, dict) and isinstance(recorded, dict):
+        if recorded.keys() != expected.keys():
+            return f"{path or 'the record'} has {sorted(recorded)}, expected {sorted(expected)}"
+        parts = [(recorded[key], expected[key], f"{path}.{key}".lstrip(".")) for key in expected]
+    elif isinstance(expected, list) and isinstance(recorded, list) and len(recorded) == len(expected):
+        parts = [(*pair, f"{path}[{i}]") for i, pair in enumerate(zip(recorded, expected, strict=True))]
+    else:
+        same = type(recorded) is type(expected) and recorded == expected
+        return "" if same else f"{path} is recorded as {recorded!r:.120}, found {expected!r:.120}"
+    return next((told for part in parts if (told := _mismatch(*part))), "")
+
+
+def _games(
+    language: NashLanguage, source: str, files: Mapping[str, str], provenance: Mapping[str, JSON], ctx: Context
+) -> list[Check]:
+    """Runs of the exported module in the sandbox, on games that whoever made the bundle could not know."""
+    claim, program = claimed(provenance), language.algorithm(source)
+    bound = 1.0 if claim is None else float(claim.bound)
+    seed = derive(ctx.seed, "nash", "games")
+    games = list(suite(language.players, seed, ROUNDS))
+    payload = {
+        "source": files[f"{provenance['name']}.py"],
+        "players": language.players,
+        "games": len(games),
+        "seed": seed,
+        "delta": DELTA,
+    }
+    arrays = {
+        f"{index} {player}": Array.of(tensor)
+        for index, (_, payoffs) in enumerate(games)
+        for player, tensor in enumerate(payoffs, 1)
+    }
+    answer = ctx.slot.call(payload, arrays, ctx.limits)
+    if answer.status != "ok":
+        return [("games", False, f"the exported module did not run ({answer.status}): {answer.message}")]
+    worst = 0.0
+    for index, (kind, payoffs) in enumerate(games):
+        try:
+            strategies = [answer.arrays[f"{index} {player}"].numpy() for player in range(1, language.players + 1)]
+            profile = numerics.checked_profile(payoffs, strategies)
+            told = answer.arrays[str(index)].numpy()
+        except (KeyError, ValueError) as error:
+            return [("games", False, f"{kind}: no profile came back: {error}")]
+        regrets = numerics.regrets(payoffs, profile)
+        if told.shape != regrets.shape or not np.allclose(told, regrets, rtol=0, atol=1e-8):
+            return [("games", False, f"{kind}: regrets are {regrets.tolist()}, the module says {told.tolist()}")]
+        own = execute(program, payoffs, delta=DELTA, seed=seed).regrets.max()
+        worst = max(worst, float(regrets.max()))
+        if max(worst, own) > bound + ALLOWED:
+            return [
+                (
+                    "games",
+                    False,
+                    f"SOUNDNESS: a regret of {max(worst, own)} in a game ({kind}), above the bound {bound}",
+                )
+            ]
+    return [("games", True, f"largest regret of the exported module {worst:.4f} in {len(games)} fresh games")]
