@@ -171,10 +171,14 @@ def _search(language: NashLanguage, source: str, version: str, provenance: Mappi
     try:
         for recorded in verdicts:
             if recorded["clock_limited"]:
-                if recorded["status"] == "proved" and recorded["score"] != -float(
+                if recorded["status"] == "proved" and recorded["score"] > -float(
                     Fraction(recorded["evidence"]["bound"])
                 ):
-                    return "search", False, f"{recorded['stage']}: the score {recorded['score']} is not minus the bound"
+                    return (
+                        "search",
+                        False,
+                        f"{recorded['stage']}: the score {recorded['score']} is above minus the bound",
+                    )
                 told.append(f"{recorded['stage']} was limited by the clock, which does not repeat")
                 continue
             again = replace(judge.judge(source, str(recorded["stage"])), stage=str(recorded["stage"]))
@@ -191,7 +195,7 @@ def _confirmation(language: NashLanguage, source: str, version: str, provenance:
     keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
     if entry is None:
         return "confirmation", True, "none recorded: the bundle claims nothing beyond search"
-    last = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["stage"] == "prove"]
+    last = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["score"] is not None]
     expected = {"key": provenance["program"]["key"], "search_score": last[-1] if last else None}
     if reason := _mismatch({name: entry[name] for name in expected}, expected):
         return "confirmation", False, reason
