@@ -164,6 +164,12 @@ def cautious(u: Tensor, g: Tensor) -> Tensor:
     agree = (u * g > 0).to(u.dtype)
     return u * (agree / agree.mean().clamp_min(1e-3))
 ''',
+    "update_floor": '''
+def update_floor(u: Tensor, w: Tensor, r: Value) -> Tensor:
+    """`u`, scaled up to a root mean square of `r` times that of `w` where it is smaller."""
+    floor = r * (w * w).mean().sqrt()
+    return u * (floor / (u * u).mean().sqrt().clamp_min(1e-12)).clamp_min(1.0)
+''',
     "newton_schulz": '''
 def newton_schulz(x: Tensor, steps: float) -> Tensor:
     """Push the singular values of a matrix towards 1, by the quintic iteration of Muon (K. Jordan 2024)."""

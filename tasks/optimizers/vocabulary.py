@@ -275,7 +275,7 @@ def _macros() -> None:
     _define("cautious", "u g", "T,T->T", "macro",
         "u where u g > 0, else 0, divided by the fraction kept (at least 1e-3)", "cautious(u, g)")
     _define("update_floor", "u w r", "T,T,S->T", "macro", "u scaled up to rms r rms(w) where it is smaller",
-        "u * (r * (w * w).mean().sqrt() / (u * u).mean().sqrt().clamp_min(1e-12)).clamp_min(1.0)", weight=0.5)
+        "update_floor(u, w, r)", weight=0.5)
     _define("project_out", "u w", "T,T->T", "macro", "u without its component along w",
         "u - w * ((u * w).sum() / (w * w).sum().clamp_min(1e-12))", weight=0.5)
 
