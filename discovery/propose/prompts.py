@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -157,14 +158,18 @@ class Prompts:
         return _spaced(text)
 
     def _fault(self, name: str, error: Exception) -> ConfigError:
-        line = getattr(error, "lineno", None)
-        place = (getattr(error, "name", None) or name + _SUFFIX).removesuffix(_SUFFIX)
-        where = f"{place}{_SUFFIX}" + (f", line {line}" if line else "")
-        return ConfigError(f"prompt {where}: {error}", hint="docs/prompts.md lists what a template is given")
+        frames = traceback.extract_tb(error.__traceback__)
+        inside = [(frame.filename, frame.lineno) for frame in frames if frame.filename.endswith(_SUFFIX)]
+        place, line = inside[-1] if inside else (name + _SUFFIX, None)
+        line = getattr(error, "lineno", None) or line
+        return ConfigError(
+            f"prompt {place}" + (f", line {line}" if line else "") + f": {error}",
+            hint="docs/prompts.md lists what a template is given",
+        )
 
     @cached_property
     def _environment(self) -> Environment:
-        from jinja2 import DictLoader, StrictUndefined, pass_context
+        from jinja2 import FunctionLoader, StrictUndefined, pass_context
         from jinja2.runtime import Context as Values
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -173,7 +178,7 @@ class Prompts:
             return fenced(text, values["marker"], what)
 
         environment = ImmutableSandboxedEnvironment(
-            loader=DictLoader({name + _SUFFIX: text for name, text in self.templates.items()}),
+            loader=FunctionLoader(self._load),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -182,6 +187,11 @@ class Prompts:
         )
         environment.filters |= {"code": _code, "bullets": _bullets, "outcomes": _outcomes, "data": data}
         return environment
+
+    def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        """Text and file name, which tracebacks then show; a template does not change any more."""
+        text = self.templates.get(name.removesuffix(_SUFFIX))
+        return None if text is None else (text, name, lambda: True)
 
     def _rehearsal(self) -> Iterator[str]:
         """Every role rendered once with stand-ins, so that a fault shows before a call is paid."""
