@@ -69,7 +69,7 @@ def ask(
     prompts: Prompts,
     script: Script,
     context: Context | None = None,
-    config: AgentConfig = AgentConfig(),
+    config: AgentConfig | None = None,
     **fields: Any,
 ) -> Draft:
     context = context or context_of(task, ROOM)
@@ -262,13 +262,9 @@ def test_lessons_are_read_bounded_and_clean(task: Task, prompts: Prompts) -> Non
     assert asyncio.run(agent.reflect(7, told, lessons)) == lessons
 
 
-class Described(Seed):
-    """A named example."""
-
-
 def test_a_family_supplies_advice_and_worked_examples(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(task), "advice", "Bins of size 100.")
-    monkeypatch.setattr(type(task), "examples", lambda self: [Described("next fit", "def pack(sizes): ...")])
+    monkeypatch.setattr(type(task), "examples", lambda self: [Seed("next fit", "def pack(sizes): ...")])
     prompts = Prompts(load_templates(), Brief.of(task))
     script = Script(GOOD.format(OTHER))
     ask(task, prompts, script)
