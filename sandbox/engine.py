@@ -15,7 +15,17 @@ from .exchange import one_line
 if TYPE_CHECKING:
     from docker import APIClient
 
-__all__ = ["EMPTY_IMAGE", "LABEL", "connect", "engine_errors", "leftovers", "make_empty_image", "owner_label"]
+__all__ = [
+    "EMPTY_IMAGE",
+    "LABEL",
+    "connect",
+    "describe",
+    "engine_errors",
+    "leftovers",
+    "make_empty_image",
+    "owner_label",
+    "remove_leftovers",
+]
 
 #: Image with nothing in it: in host mode every file comes from binds.
 EMPTY_IMAGE = "discovery-sandbox-empty:1"
@@ -79,6 +89,28 @@ def _remedy(text: str) -> str:
     if "device" in text:
         return "install the NVIDIA Container Toolkit 1.17.8 or later, or choose --device cpu"
     return "`discovery doctor` tells what is missing"
+
+
+def describe() -> dict[str, Any]:
+    """The engine by its own account: version, runtimes, cgroup version. Raises SandboxError where none answers."""
+    with contextlib.closing(connect()) as client, engine_errors("the engine's report"):
+        info = client.info()
+    return {
+        "version": str(info.get("ServerVersion")),
+        "runtimes": sorted(info.get("Runtimes", {})),
+        "cgroup": str(info.get("CgroupVersion", "1")),
+        "root": str(info.get("DockerRootDir")),
+    }
+
+
+def remove_leftovers() -> list[str]:
+    """Remove the containers of ours whose owner is no more; one line for each. Raises SandboxError."""
+    with contextlib.closing(connect()) as client:
+        found = leftovers(client)
+        for container in found:
+            with engine_errors("removing a container"):
+                client.remove_container(container["Id"], force=True)
+    return [f"container {container['Id'][:12]}" for container in found]
 
 
 def make_empty_image(client: APIClient) -> None:

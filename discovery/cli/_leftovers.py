@@ -1,8 +1,9 @@
 """What a dead run can leave behind, and its removal.
 
 The default sandbox leaves nothing: its processes die with their owner, its files live in mounts that vanish, and a
-journal's lease is a lock that the kernel drops. Only the `unsafe` backend, which promises nothing, can leave a folder
-in the temporary directory and processes that use it, when its owner was killed.
+journal's lease is a lock that the kernel drops. When an owner was killed, the `unsafe` backend can leave a folder in
+the temporary directory and processes that use it, `inner` an empty folder, and `docker`, where the engine died too, a
+container.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def remove_leftovers(now: float | None = None) -> list[str]:
     """
     now = time.time() if now is None else now
     users = _processes_by_home()
-    removed = []
+    removed = [*_containers(), *_scratch_folders()]
     for folder in sorted(Path(tempfile.gettempdir()).glob(_FOLDERS)):
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
             continue
@@ -46,6 +47,31 @@ def remove_leftovers(now: float | None = None) -> list[str]:
             removed.append(f"process {process.pid}")
         shutil.rmtree(folder, ignore_errors=True)
         removed.append(f"folder {folder}")
+    return removed
+
+
+def _containers() -> list[str]:
+    from discovery.sandbox import SandboxError, engine
+
+    try:
+        return engine.remove_leftovers()
+    except SandboxError:
+        return []  # no engine, so no containers; the report says so
+
+
+def _scratch_folders() -> list[str]:
+    """Folders of the `inner` backend; the owner's process id is part of the name."""
+    import psutil
+
+    from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
+
+    removed = []
+    for folder in sorted(Path(scratch_parent()).glob(f"{FOLDER_PREFIX}*")):
+        owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+        if ours and owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(f"folder {folder}")
     return removed
 
 

@@ -31,7 +31,14 @@ def command(
     from discovery.store import runs_folder
 
     folder = runs_folder(out)
-    facts = {"machine": _machine(), "kernel": _kernel(), "packages": _packages(), "disk": _disk(folder)}
+    facts = {
+        "machine": _machine(),
+        "kernel": _kernel(),
+        "engine": _engine(),
+        "cards": _cards(),
+        "packages": _packages(),
+        "disk": _disk(folder),
+    }
     backends = {name: _backend(name) for name in sandbox_names() if name != "auto"}
     default = _backend("auto")
     problems = _problems(facts, default)
@@ -102,6 +109,24 @@ def _namespaces() -> bool:
         and setting("/proc/sys/kernel/unprivileged_userns_clone", "1") != "0"
         and setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "0") != "1"
     )
+
+
+def _engine() -> dict[str, Any] | None:
+    """The container engine that answers: version, runtimes, cards it can give; None when there is none."""
+    from discovery.sandbox import SandboxError
+    from discovery.sandbox.engine import describe
+
+    try:
+        return describe()
+    except SandboxError:
+        return None
+
+
+def _cards() -> list[str]:
+    """Graphics cards whose device files are here, as `--device` names them."""
+    from discovery.sandbox.devices import cards
+
+    return [f"cuda:{number}" for number in cards()]
 
 
 def _packages() -> dict[str, dict[str, Any]]:
@@ -176,6 +201,10 @@ def _print(
     print(f"bubblewrap    {kernel['bwrap'] or 'missing'}")
     namespaces, landlock = yes[kernel["user_namespaces"]], kernel["landlock_abi"] or "none"
     print(f"kernel        user namespaces {namespaces}, Landlock ABI {landlock}")
+    engine = facts["engine"]
+    known = "" if engine is None else f"{engine['version']}, runtimes {', '.join(engine['runtimes'])}"
+    print(f"engine        {known or 'none answers (only --sandbox docker needs one)'}")
+    print(f"cards         {', '.join(facts['cards']) or 'none'}")
     for name, package in facts["packages"].items():
         print(f"{name:<13} {package['version'] or 'missing'} (for {package['for']})")
     print(f"disk          {facts['disk']['free_bytes'] / 2**30:.1f} GiB free at {facts['disk']['runs']}")
@@ -188,11 +217,14 @@ def _print(
 
 
 def _print_capabilities(backends: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("property", *backends, title="what each sandbox bounds here", title_justify="left")
+    from discovery.view.console import show
+
+    table = Table(
+        Column("property", no_wrap=True), *backends, title="what each sandbox bounds here", title_justify="left"
+    )
     for name in sorted({name for report in backends.values() for name in report["capabilities"]}):
         cells = [report["capabilities"].get(name) for report in backends.values()]
         table.add_row(name, *(f"{cell['level']}: {cell['mechanism']}" if cell else "unavailable" for cell in cells))
-    Console().print(table)
+    show(table)

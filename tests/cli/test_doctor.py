@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from discovery.cli._leftovers import remove_leftovers
+from discovery.sandbox import engine, open_sandbox
+from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
 
 
 def doctor(*flags: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -27,13 +30,27 @@ def test_it_reports_this_machine() -> None:
     assert report["machine"]["cores"] >= 1 and report["machine"]["memory_bytes"] > 1 << 28
     assert report["default"] == "bubblewrap" and report["kernel"]["bwrap"]
     assert report["backends"]["bubblewrap"]["capabilities"]["fs_isolated"]["level"] == "enforced"
+    assert report["backends"]["inner"]["capabilities"]["net_isolated"]["mechanism"]
+    assert isinstance(report["cards"], list)
+    assert (report["engine"] is None) == (not report["backends"]["docker"]["works"])
     assert report["backends"]["unsafe"]["capabilities"]["fs_isolated"]["level"] == "none"
 
 
 def test_the_table_names_every_property() -> None:
     done = doctor()
     assert done.returncode == 0
-    for text in ("bubblewrap", "Landlock", "fs_isolated", "net_isolated", "torch", "GiB free"):
+    for text in (
+        "bubblewrap",
+        "docker",
+        "inner",
+        "engine",
+        "cards",
+        "Landlock",
+        "fs_isolated",
+        "net_isolated",
+        "torch",
+        "GiB free",
+    ):
         assert text in done.stdout
 
 
@@ -44,6 +61,33 @@ def test_without_bubblewrap_it_names_the_remedy_and_exits_with_5(tmp_path: Path)
     report = json.loads(doctor("--json", path=str(tmp_path)).stdout)
     assert not report["ok"] and report["default"] is None and report["problems"][0]["remedy"]
     assert not report["backends"]["bubblewrap"]["works"]
+
+
+def test_containers_and_folders_of_dead_owners_are_removed(tmp_path: Path) -> None:
+    problem = open_sandbox("docker").unavailable()
+    if problem is not None:
+        pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
+    with contextlib.closing(engine.connect()) as client:
+        engine.make_empty_image(client)
+        request = {"Image": engine.EMPTY_IMAGE, "Cmd": ["x"]}
+        labels = {"dead": "another-boot/1/1", "living": engine.owner_label()}
+        made = {
+            name: client.create_container_from_config({**request, "Labels": {engine.LABEL: label}})["Id"]
+            for name, label in labels.items()
+        }
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        folder = Path(scratch_parent()) / f"{FOLDER_PREFIX}{ended.pid}-x"
+        folder.mkdir()
+        mine = Path(scratch_parent()) / f"{FOLDER_PREFIX}{os.getpid()}-x"
+        mine.mkdir()
+        try:
+            removed = json.loads(doctor("--clean", "--json").stdout)["cleaned"]
+            assert f"container {made['dead'][:12]}" in removed and f"folder {folder}" in removed
+            assert f"container {made['living'][:12]}" not in removed and not folder.exists() and mine.exists()
+        finally:
+            mine.rmdir()
+            client.remove_container(made["living"], force=True)
 
 
 @pytest.fixture
