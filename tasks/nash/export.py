@@ -62,7 +62,7 @@ def proof_systems(language: NashLanguage, source: str) -> list[System]:
 def exported(language: NashLanguage, source: str, name: str, provenance: Mapping[str, JSON]) -> dict[str, str]:
     """File name to text: `NAME.py`, `NAME.md`, `NAME.program.txt`; the folder `certificate` where a bound is proved."""
     claim, program = claimed(provenance), language.algorithm(source)
-    header = _header(name, provenance, claim)
+    header = _header(name, provenance, _bound_line(claim, program))
     files = {
         f"{name}.py": nash_module(program, name, header, None if claim is None else claim.bound),
         f"{name}.program.txt": source,
@@ -73,7 +73,7 @@ def exported(language: NashLanguage, source: str, name: str, provenance: Mapping
     return files
 
 
-def _header(name: str, provenance: Mapping[str, JSON], claim: Claim | None) -> str:
+def _header(name: str, provenance: Mapping[str, JSON], told: str) -> str:
     run, program = provenance["run"], provenance["program"]
     return "\n".join(
         [
@@ -81,19 +81,29 @@ def _header(name: str, provenance: Mapping[str, JSON], claim: Claim | None) -> s
             "",
             f"By its record: run {run['name']}, task {run['task']}, created {run['created']}; program {program['id']}, "
             f"proposal {program['proposal']} of {run['proposals']}.",
-            _bound_line(claim),
+            told,
         ]
     )
 
 
-def _bound_line(claim: Claim | None) -> str:
+def _calls(program: Program) -> list[Call]:
+    return [step for case in program.cases for step in case.steps if isinstance(step, Call)]
+
+
+def _approximate(program: Program) -> bool:
+    """Whether some step has a slack."""
+    return any(call.block.routine(call).needs == "delta" for call in _calls(program))
+
+
+def _bound_line(claim: Claim | None, program: Program) -> str:
     if claim is None:
         return "No bound is proved for it: nothing is claimed."
     value = f"{claim.bound} = {float(claim.bound):.6f}"
     if claim.bound == 1:
         return "Its bound is 1: it guarantees nothing."
     again = "proved, and proved again by a confirmation" if claim.confirmed else "proved during search, not confirmed"
-    return f"In every game its regrets are at most {value} (plus a term that vanishes with delta): {again}."
+    slack = " (plus a term that vanishes with delta)" if _approximate(program) else ""
+    return f"In every game its regrets are at most {value}{slack}: {again}."
 
 
 _NOTATION = """\
@@ -118,9 +128,7 @@ solvers again.
 
 
 def _page(name: str, source: str, program: Program, claim: Claim | None, header: str) -> str:
-    calls = [step for case in program.cases for step in case.steps if isinstance(step, Call)]
-    blocks = list({call.block.name: call.block for call in calls}.values())
-    approximate = any(call.block.routine(call).needs == "delta" for call in calls)
+    blocks = list({call.block.name: call.block for call in _calls(program)}.values())
     lines = [f"# {name}", "", *header.split("\n")[2:], "", _NOTATION, "## The algorithm", "", "```python"]
     lines += [*source.strip().split("\n"), "```", ""]
     lines += [f"- `{block.name}`: {block.summary}. Source: {block.source}." for block in blocks]
@@ -130,7 +138,7 @@ def _page(name: str, source: str, program: Program, claim: Claim | None, header:
             " Where it fails, the two are renamed into each other, and all computed so far becomes its mirror image."
         )
     lines += ["", _LAST]
-    if approximate:
+    if _approximate(program):
         lines += [
             "Some steps are approximate, with a slack delta that the caller chooses. The bound is for delta to 0: for"
             " every eta > 0 there is a delta > 0 with which the regrets are at most the bound plus eta.",
@@ -138,7 +146,7 @@ def _page(name: str, source: str, program: Program, claim: Claim | None, header:
         ]
     lines += ["## The bound", ""]
     if claim is None or claim.bound == 1:
-        lines += [_bound_line(claim), ""]
+        lines += [_bound_line(claim, program), ""]
     else:
         lines += [f"**In every game all regrets are at most {claim.bound} = {float(claim.bound):.6f}.**", ""]
         lines += [_WHY.format(folder=FOLDER), *_used(claim.recipe)]
