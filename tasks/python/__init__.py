@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from discovery.task import Feature
     from discovery.tasks.python.language import PythonLanguage
     from discovery.tasks.python.task import Case, Invalid, PythonTask
 
