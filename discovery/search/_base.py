@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -109,14 +109,18 @@ class Strategy(ABC):
         """The estimate of a program changed because it was measured again."""
 
 
-def different(draw: Callable[[], str], count: int) -> tuple[str, ...]:
-    """`count` different draws; fewer when ten tries in a row bring nothing new."""
-    found: dict[str, None] = {}
+def different(draw: Callable[[Collection[str]], str | None], count: int) -> tuple[str, ...]:
+    """`count` different programs; fewer when ten draws in a row bring no new one.
+
+    Args:
+        draw: Draws a program that is none of those given; None when it happens to draw no other.
+    """
+    found: list[str] = []
     tries = 0
     while len(found) < count and tries < _TRIES:
-        before = len(found)
-        found[draw()] = None
-        tries = 0 if len(found) > before else tries + 1
+        drawn = draw(found)
+        tries = tries + 1 if drawn is None else 0
+        found += [] if drawn is None else [drawn]
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from discovery.search._base import Strategy, different
@@ -37,8 +37,10 @@ class Evolution(Strategy):
         self._age = 0
 
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Winners of tournaments."""
-        return different(lambda: self._winner(rng), count)
+        """Winners of tournaments; the second of one without the first."""
+        if not self._alive:
+            return (rng.choice(self.seeds),)
+        return different(lambda taken: self._winner(rng, taken), count)
 
     def take(self, key: str, outcome: Outcome) -> None:
         """The youngest; the oldest leaves when the population is full."""
@@ -50,8 +52,7 @@ class Evolution(Strategy):
         for entry in [entry for entry in self._alive if entry[1] == key]:
             self._alive.remove(entry)
 
-    def _winner(self, rng: random.Random) -> str:
-        if not self._alive:
-            return rng.choice(self.seeds)
+    def _winner(self, rng: random.Random, taken: Collection[str]) -> str | None:
         drawn = [rng.choice(self._alive) for _ in range(self.tournament)]
-        return max((self.estimates.value(key), age, key) for age, key in drawn)[2]
+        ranked = [(self.estimates.value(key), age, key) for age, key in drawn if key not in taken]
+        return max(ranked)[2] if ranked else None

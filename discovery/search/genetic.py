@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from discovery.search._base import Strategy, different
@@ -35,8 +35,10 @@ class Genetic(Strategy):
         self._first = True
 
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Winners of tournaments in the present generation."""
-        return different(lambda: self._winner(rng), count)
+        """Winners of tournaments in the present generation; the second of one without the first."""
+        if not self._parents:
+            return (rng.choice(self.seeds),)
+        return different(lambda taken: self._winner(rng, taken), count)
 
     def take(self, key: str, outcome: Outcome) -> None:
         """A child; the generation turns when there are enough."""
@@ -57,7 +59,6 @@ class Genetic(Strategy):
         self._parents = [each for each in self._parents if each != key]
         self._children = [each for each in self._children if each != key]
 
-    def _winner(self, rng: random.Random) -> str:
-        if not self._parents:
-            return rng.choice(self.seeds)
-        return max((rng.choice(self._parents) for _ in range(self.tournament)), key=self.estimates.value)
+    def _winner(self, rng: random.Random, taken: Collection[str]) -> str | None:
+        drawn = [rng.choice(self._parents) for _ in range(self.tournament)]
+        return max((key for key in drawn if key not in taken), key=self.estimates.value, default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from discovery.search._base import Strategy, different
@@ -59,7 +59,7 @@ class Islands(Strategy):
         island = self._islands[index % len(self._islands)]
         if not island.members:
             return (rng.choice(self.seeds),)
-        return different(lambda: self._winner(island, rng), count)
+        return different(lambda taken: self._winner(island, rng, taken), count)
 
     def tell(self, outcome: Outcome) -> None:
         """See `Strategy.tell`; then it may be time to migrate, or to reset."""
@@ -91,8 +91,9 @@ class Islands(Strategy):
         if holder is None or self.estimates.value(key) > self.estimates.value(holder):
             island.put(cell, key)
 
-    def _winner(self, island: _Island, rng: random.Random) -> str:
-        return max((rng.choice(island.members)[1] for _ in range(self.tournament)), key=self.estimates.value)
+    def _winner(self, island: _Island, rng: random.Random, taken: Collection[str]) -> str | None:
+        drawn = [rng.choice(island.members)[1] for _ in range(self.tournament)]
+        return max((key for key in drawn if key not in taken), key=self.estimates.value, default=None)
 
     def _best(self, island: _Island) -> tuple[float, Cell, str] | None:
         return max(((self.estimates.value(key), cell, key) for cell, key in island.members), default=None)

@@ -42,15 +42,16 @@ class Pareto(Strategy):
         self._front: dict[str, int] | None = None
 
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Leaders of cases, drawn by how many each leads."""
+        """Leaders of cases, drawn by how many each leads; beside one that leads all, a runner-up."""
         front = self.front()
         if not front:
             return (rng.choice(self.seeds),)
         first = rng.choices(list(front), list(front.values()))[0]
-        others = [key for key in front if key != first]
-        if count == 1 or not others:
+        if count == 1:
             return (first,)
-        return first, rng.choices(others, [front[key] for key in others])[0]
+        others = {key: led for key, led in front.items() if key != first}
+        others = others or {key: 1 for key in self._cases if key != first}
+        return (first, *(rng.choices(list(others), list(others.values())) if others else ()))
 
     def front(self) -> dict[str, int]:
         """Programs that lead a case and that no other leader dominates, each with the number of cases that it leads."""

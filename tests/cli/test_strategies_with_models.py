@@ -83,7 +83,7 @@ def test_behaviour_that_was_seen_before_is_told(home: Path, here: Command, serve
     assert there in text
     file.write_text(text.replace(there, there + ', evidence={"fingerprint": str(value // 400)}'))
     _, asked = _run(home, here, server, "evolution")
-    assert any("behaves like" in each.prompt or "behaves the same" in each.prompt for each in asked)
+    assert any("behaves exactly like #" in each.prompt for each in asked)
 
 
 def test_the_control_of_a_run_with_models_samples_at_its_budget(home: Path, here: Command, server: Loopback) -> None:

@@ -251,6 +251,14 @@ def test_two_parents_lead_different_cases() -> None:
     assert all(set(strategy.ask(n, random.Random(n), 0).parents) == {key(0), key(1)} for n in range(10, 30))
 
 
+def test_one_that_leads_everywhere_is_crossed_with_a_runner_up() -> None:
+    strategy = _pareto([(0, {"a": 1}), (1, {"a": 3}), (2, {"a": 2})], crossover=1.0)
+    assert {strategy.ask(n, random.Random(n), 0).parents for n in range(10, 40)} == {
+        (key(1), key(0)),
+        (key(1), key(2)),
+    }
+
+
 def test_a_leader_that_falls_when_measured_again_hands_over() -> None:
     strategy = _pareto([(0, {"a": 9, "b": 1}), (1, {"a": 8, "b": 1}), (2, {"a": 0, "b": 2})])
     strategy.tell(told(0, 0.0, operator=MEASURE, replicate=1, cases={"a": 1, "b": 1}))
