@@ -192,18 +192,17 @@ def kills(proposals: int = 200, times: int = 20) -> None:
                     else [sys.executable, "-m", "discovery", "resume", str(run), "--display", "none"]
                 )
                 process = subprocess.Popen(start, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(rng.uniform(2.0, 5.0))
+                enough = (len(known[-1]) if known else 0) + rng.randint(1, 2 * proposals // times)
+                while process.poll() is None and (run is None or len(_prompts(run)) < enough):
+                    time.sleep(rng.uniform(0.01, 0.1))
+                    run = next((path.parent for path in folder.glob("runs/*/run.db")), None)
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
-                run = next((folder / "runs").iterdir(), None) if (folder / "runs").exists() else None
-                if run is not None and (run / "run.db").exists():
-                    moments.append(time.monotonic())
-                    known.append(_prompts(run))
-                else:
-                    run = None
+                assert run is not None
+                moments.append(time.monotonic())
+                known.append(_prompts(run))
             end = [sys.executable, "-m", "discovery", "resume", str(run), "--display", "none"]
             subprocess.run(end, cwd=folder, capture_output=True, check=True)
-            assert run is not None
         twice = sum(
             prompt in paid
             for moment, paid in zip(moments, known, strict=True)
@@ -219,7 +218,7 @@ def kills(proposals: int = 200, times: int = 20) -> None:
     what = f"{times} kills in {proposals} proposals: replies paid twice, lost"
     print(f"| {what} | {twice}, {lost} | 0, 0 | OpenEvolve loses 29 of 80 |")
     print(f"| the same: programs against an undisturbed run | {same} | the same | |")
-    print(f"| the same: requests repeated, on their way when the process was killed | {again} | | |")
+    print(f"| the same: requests sent again, on their way when the process was killed | {again} of {len(last)} | | |")
 
 
 def _prompts(run: Path) -> set[str]:

@@ -269,12 +269,22 @@ class Transient(ChatError):
         retry_after: Seconds that the server asks to wait, or None.
         busy: The endpoint answers nobody just now (busy, down, unreachable), whatever the prompt; it is not this call's
             fault, however often it happens.
+        lost: There may have been a reply, which was lost on its way: it may have been paid for.
     """
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None, busy: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry_after: float | None = None,
+        busy: bool = False,
+        lost: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
         self.busy = busy
+        self.lost = lost
 
 
 class ParameterRefused(ChatError):

@@ -50,7 +50,9 @@ class Wire:
             data = json.loads(body)
         except (ValueError, RecursionError) as error:
             text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-            raise Transient(f"{self._who} answered with something that is not JSON: {text[:200]!r}") from error
+            raise Transient(
+                f"{self._who} answered with something that is not JSON: {text[:200]!r}", lost=True
+            ) from error
         wrapped = data.get("error") if isinstance(data, Mapping) and not data.get("choices") else None
         if wrapped:
             code = wrapped.get("code") if isinstance(wrapped, Mapping) else None
@@ -108,4 +110,4 @@ def connection_failure(error: BaseException, who: str) -> Transient:
     what = next((text for found in reversed(chain) if (text := str(found).strip())), type(error).__name__)
     if any(type(found).__name__.startswith(_NOBODY) for found in chain):
         return Transient(f"{who} cannot be reached: {what[:200]}", busy=True)
-    return Transient(f"{who} broke off its answer: {what[:200]}")
+    return Transient(f"{who} broke off its answer: {what[:200]}", lost=True)

@@ -25,7 +25,7 @@ def read_completion(body: object, request: Request) -> Reply:
     """
     choice = _first_choice(body)
     if choice is None or not isinstance(body, Mapping):
-        raise Transient(f"the server's answer is no chat completion: {str(body)[:_SHOWN]!r}")
+        raise Transient(f"the server's answer is no chat completion: {str(body)[:_SHOWN]!r}", lost=True)
     message = choice.get("message")
     if not isinstance(message, Mapping):
         message = {"content": choice.get("text")}

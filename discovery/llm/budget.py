@@ -3,6 +3,9 @@
 What is under way is reserved at the most it can cost. A call is let go while what is spent, and the most that the
 others under way can still cost, stay below every limit. So a limit is exceeded by no more than one reply, the one that
 crosses it; and a call that has to wait goes as soon as the others turned out cheaper than they might have been.
+
+Replies that were lost on their way, to a broken connection or with a killed controller, may have been paid for: each
+counts as the dearest that its model has given.
 """
 
 from __future__ import annotations
@@ -54,10 +57,12 @@ class Budget:
     Args:
         limits: See `Limits`.
         spent: What the journal holds.
+        lost: What was lost on its way.
     """
 
     limits: Limits
     spent: Spending
+    lost: Spending = field(default_factory=lambda: Spending(0, 0, 0.0, 0))
     _reserved: list[Amount] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,13 +95,26 @@ class Budget:
             )
         self._changed.set()
 
+    def lose(self, dearest: Amount | None, count: int = 1) -> None:
+        """Count replies that were lost on their way; `dearest` is the dearest of their model, None before there was
+        one."""
+        each = dearest or Amount(0.0, 0)
+        self.lost = Spending(
+            calls=self.lost.calls + count,
+            tokens=self.lost.tokens + count * int(each.tokens),
+            usd=self.lost.usd + count * each.usd,
+            unpriced=0,
+        )
+        self._changed.set()
+
     def check(self) -> None:
         """Raise BudgetReached when a limit is spent."""
         for name, limit, spent in self._measures():
             if spent >= limit:
                 said = f"${spent:.4f} of ${limit:g}" if name == "usd" else f"{spent:,.0f} of {limit:,.0f} {name}"
+                gone = f", with {self.lost.calls} replies that were lost on their way" if self.lost.calls else ""
                 raise BudgetReached(
-                    f"the limit on {name} is reached: {said} spent",
+                    f"the limit on {name} is reached: {said} spent{gone}",
                     hint=f"a higher --max-{name} goes on",
                     limit=name,
                 )
@@ -112,8 +130,8 @@ class Budget:
     def _measures(self) -> list[tuple[_Limit, float, float]]:
         """Name, limit and what is spent of it."""
         found: list[tuple[_Limit, float | None, float]] = [
-            ("usd", self.limits.usd, self.spent.usd),
-            ("tokens", self.limits.tokens, self.spent.tokens),
-            ("calls", self.limits.calls, self.spent.calls),
+            ("usd", self.limits.usd, self.spent.usd + self.lost.usd),
+            ("tokens", self.limits.tokens, self.spent.tokens + self.lost.tokens),
+            ("calls", self.limits.calls, self.spent.calls + self.lost.calls),
         ]
         return [(name, limit, spent) for name, limit, spent in found if limit is not None]

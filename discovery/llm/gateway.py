@@ -5,7 +5,7 @@ What holds, also over `kill -9` and resume:
 - A key is paid once. The reply is committed to the journal before anybody sees it, and answers from then on.
 - Nothing paid is thrown away. A call belongs to the gateway, not to whoever waits for it: when the caller is cancelled,
   the reply is still received and committed.
-- A limit is exceeded by at most one reply (see `budget`).
+- A limit is exceeded by at most one reply, also when replies are lost with a killed process (see `budget`).
 - A dead endpoint costs nothing but time (see `patience`).
 - No key of the environment gets into a prompt, the journal, an event or an error.
 """
@@ -141,6 +141,10 @@ class Gateway:
             if name in self._models:
                 self._models[name].patience.answers = count
                 self._models[name].dearest = Amount(usd, tokens)
+        for name, count in journal.sent().items():
+            model = self._models.get(name)
+            if model is not None and count > model.patience.answers:
+                self._budget.lose(model.dearest, count - model.patience.answers)
 
     async def __aenter__(self) -> Gateway:
         return self
@@ -301,10 +305,15 @@ class Gateway:
         """Send once, when it is this call's turn. Errors leave without keys."""
         async with model.patience.turn():
             call.sending = True
+            self._count(call.model, model, 1)
             try:
                 reply = await model.chat.complete(call.request)
             except ChatError as error:
                 call.sending = False
+                if isinstance(error, Transient) and error.lost:
+                    self._budget.lose(model.dearest)
+                else:
+                    self._count(call.model, model, -1)
                 self._redactor.error(error)
                 if isinstance(error, Transient):
                     model.patience.failed(error)
@@ -316,6 +325,12 @@ class Gateway:
         usd = cost(model.price, reply.usage) if reply.usd is None else reply.usd
         clean = self._redactor.text
         return replace(reply, text=clean(reply.text), model=clean(reply.model), finish=clean(reply.finish), usd=usd)
+
+    def _count(self, name: str, model: _Model, count: int) -> None:
+        """Journal what may be paid for before it is, so that it counts even when this process is killed meanwhile."""
+        if not model.chat.free:
+            with self._journal.deferred():
+                self._journal.add_sent(name, count)
 
     def _take_note(self, call: _Call, model: _Model, refused: ParameterRefused) -> None:
         """The chat has learnt it already; the person at the run is told once."""

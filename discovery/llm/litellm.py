@@ -75,7 +75,7 @@ class LiteLLMChat:
             async with asyncio.timeout(self._timeout):
                 answer = await self._litellm.acompletion(model=self._name, **arguments, **self._options)
         except TimeoutError:
-            raise Transient(f"{self._name} gave no reply within {self._timeout:g} s") from None
+            raise Transient(f"{self._name} gave no reply within {self._timeout:g} s", lost=True) from None
         except Exception as error:
             raise self._failure(error, arguments) from None
         return self._wire.reply(json.dumps(answer.model_dump()), request)
@@ -86,7 +86,7 @@ class LiteLLMChat:
         if kind == "APIConnectionError" or "Connection error" in message:
             return connection_failure(error, self._name)
         if kind == "Timeout":
-            return Transient(f"{self._name} gave no reply: {message[:400]}")
+            return Transient(f"{self._name} gave no reply: {message[:400]}", lost=True)
         if kind == "AuthenticationError":
             return Unauthorised(f"{self._name}: {message[:400]}", hint="export the provider's key variable")
         status = getattr(error, "status_code", None)

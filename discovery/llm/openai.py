@@ -94,7 +94,7 @@ class OpenAIChat:
                 body = {"model": self._name, **arguments}
                 answer = await client.post("/chat/completions", cast_to=str, body=body)
         except TimeoutError:
-            raise Transient(f"{self._where} gave no reply within {self._timeout:g} s") from None
+            raise Transient(f"{self._where} gave no reply within {self._timeout:g} s", lost=True) from None
         except openai.APIStatusError as error:
             response = error.response
             raise self._wire.failure(response.status_code, response.text, response.headers, arguments) from None

@@ -31,7 +31,10 @@ from discovery.store._queries import (
 )
 from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta, Spending
 
-__all__ = ["Reading"]
+__all__ = ["SENT", "Reading"]
+
+#: Kind of the notes on requests that left.
+SENT = "sent"
 
 _Row = TypeVar("_Row")
 _PAGE = 256  # rows a query holds at a time: iterating keeps no read transaction open
@@ -207,6 +210,15 @@ class Reading:
             "WHERE json_extract(document, '$.error') IS NULL GROUP BY model"
         )
         return {model: (count, usd, tokens) for model, count, usd, tokens in found}
+
+    def sent(self) -> dict[str, int]:
+        """Model to the number of requests that it may have served: what has no reply was lost on its way."""
+        found = self._rows(
+            "SELECT json_extract(document, '$.model') AS model, sum(json_extract(document, '$.count')) FROM event "
+            "WHERE note = 1 AND kind = ? GROUP BY model",
+            (SENT,),
+        )
+        return dict(found)
 
     def events(self) -> Iterator[dict[str, JSON]]:
         """The journaled events in order: `Event.to_json()` and `time` (ISO 8601, UTC)."""

@@ -24,7 +24,7 @@ from discovery.store._queries import (
     COST,
     read_verdict,
 )
-from discovery.store._reading import Reading
+from discovery.store._reading import SENT, Reading
 from discovery.store._sync import LogSync
 from discovery.store.lease import Lease
 from discovery.store.rows import Asked, ModelCall, Outcome, RunMeta
@@ -230,6 +230,10 @@ class Journal(Reading):
                 "usd, document, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*key, call.model, _dump(prompt), self._source_id(call.text), *spent, _dump(call.details), _now()),
             )
+
+    def add_sent(self, model: str, count: int) -> None:
+        """Commit that requests to `model` leave (1), or that nothing was served for one (-1)."""
+        self._add_document(SENT, 1, 1, {"model": model, "count": count})
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

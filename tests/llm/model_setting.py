@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from discovery.config import LLMConfig, Price
 from discovery.events import Event
-from discovery.llm import CallKey, Gateway, Limits, Message, Redactor
+from discovery.llm import BudgetReached, CallKey, Gateway, Limits, Message, Redactor
 from discovery.llm.openai import OpenAIChat
 from discovery.store import Journal, ModelCall, RunMeta
 from discovery.testing.loopback import Loopback
@@ -80,8 +81,11 @@ def prompt_of(number: int) -> str:
     return f"prompt number {number}."
 
 
-def make_calls(folder: Path, url: str, count: int, told: Any, kill: tuple[str, int] | None = None) -> None:
-    """In a process of its own: make calls 0 to `count` - 1, eight at a time, and tell `told` of each reply handed over.
+def make_calls(
+    folder: Path, url: str, count: int, told: Any, kill: tuple[str, int] | None = None, most: int | None = None
+) -> None:
+    """In a process of its own: make calls 0 to `count` - 1, eight at a time and `most` in all, and tell `told` of each
+    reply that is handed over.
 
     With `kill` = (where, n) the process kills itself at the n-th commit: `"before"` or `"after"` it, or once it is on
     the `"disk"`, before anybody is handed the reply.
@@ -107,12 +111,14 @@ def make_calls(folder: Path, url: str, count: int, told: Any, kill: tuple[str, i
     async def work() -> None:
         with Watched.open(folder, write=True) as journal:
             chat = OpenAIChat("m", base_url=url, key="none", timeout=30)
-            async with Gateway(journal, {"m": chat}, LLMConfig(), prices={"m": PRICE}) as gateway:
+            limits = Limits(calls=most)
+            async with Gateway(journal, {"m": chat}, LLMConfig(), prices={"m": PRICE}, limits=limits) as gateway:
 
                 async def one(number: int) -> None:
                     prompt = (Message("user", prompt_of(number)),)
-                    reply = await gateway.complete(CallKey(number, "generate"), prompt, model="m")
-                    told.send((number, reply.text))
+                    with suppress(BudgetReached):
+                        reply = await gateway.complete(CallKey(number, "generate"), prompt, model="m")
+                        told.send((number, reply.text))
 
                 await asyncio.gather(*(one(number) for number in range(count)))
 

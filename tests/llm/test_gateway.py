@@ -285,6 +285,61 @@ def test_an_unknown_price_is_no_price(setting: Setting) -> None:
     run(work())
 
 
+def test_replies_that_are_lost_on_their_way_count(setting: Setting) -> None:
+    """Broken off, or given up while the server is at work: they may have been paid for. A refusal was not."""
+
+    def behave(asked: Asked) -> Answer:
+        if asked.number == 1:
+            return completion("lost", cut=30)
+        if asked.number == 3:
+            return failure(503, "busy")
+        return completion("paid", delay=float("inf") if "p5" in asked.prompt else 0.0)
+
+    async def broken() -> None:
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, limits=Limits(calls=5)) as gateway:
+                for number in range(3):
+                    await ask(gateway, number)
+                assert journal.sent() == {"m": 4}
+
+    async def given_up() -> None:
+        with setting.journal(write=True) as journal:
+            gateway = setting.gateway(journal, limits=Limits(calls=5))
+            asking = asyncio.create_task(ask(gateway, 5))
+            while len(setting.server.asked) < 6:
+                await asyncio.sleep(0.01)
+            await gateway.close(wait=False)
+            with pytest.raises(Drained):
+                await asking
+
+    async def counted() -> None:
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, limits=Limits(calls=5)) as gateway:
+                with pytest.raises(BudgetReached, match="5 of 5 calls spent, with 2 replies that were lost"):
+                    await ask(gateway, 6)
+            async with setting.gateway(journal, limits=Limits(usd=1.0)) as gateway:
+                with pytest.raises(BudgetReached, match=r"\$1\.0000 of \$1 spent"):  # three replies and two lost ones
+                    await ask(gateway, 6)
+            async with setting.gateway(journal, limits=Limits(calls=6)) as gateway:
+                await ask(gateway, 6)
+
+    setting.server.behaviour = behave
+    run(broken())
+    run(given_up())
+    run(counted())
+
+
+def test_a_dead_endpoint_uses_up_no_limit(setting: Setting) -> None:
+    async def work() -> None:
+        setting.server.stop()
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, pause=30, limits=Limits(calls=3)) as gateway:
+                assert all(isinstance(result, OutOfService) for result in await ask_all(gateway, range(8)))
+            assert journal.sent() == {"m": 0}
+
+    run(work())
+
+
 # Endpoints that fail
 
 
@@ -309,7 +364,7 @@ def test_passing_failures_are_waited_out(setting: Setting) -> None:
 
     run(work())
     waits = setting.clock.waits
-    assert len(waits) >= 5 and len(set(waits)) == len(waits) and min(waits) >= 0.25
+    assert len(waits) >= 5 and len(set(waits)) == len(waits) and sum(waits) >= 1.25
     assert len(setting.named(ModelPaused)) == 1 and len(setting.named(ModelResumed)) == 1
 
 

@@ -21,9 +21,11 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["openai.resources.chat", "discovery.llm", "discovery.store"])
 
 
-def start(setting: Setting, count: int, kill: tuple[str, int] | None = None) -> tuple[BaseProcess, Connection]:
+def start(
+    setting: Setting, count: int, kill: tuple[str, int] | None = None, most: int | None = None
+) -> tuple[BaseProcess, Connection]:
     ours, theirs = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=make_calls, args=(setting.folder, setting.server.url, count, theirs, kill))
+    process = FORKS.Process(target=make_calls, args=(setting.folder, setting.server.url, count, theirs, kill, most))
     process.start()
     theirs.close()
     return process, ours
@@ -100,3 +102,23 @@ def test_a_kill_at_every_boundary_of_a_commit(setting: Setting, where: str, n: i
     process.join()
     assert process.exitcode == 0 and told == recorded(setting) and len(told) == 12
     assert not {asked.prompt for asked in setting.server.asked[before:]} & {prompt_of(number) for number in now}
+
+
+def test_a_limit_holds_over_kills(setting: Setting) -> None:
+    """Replies that die with the process were served, and paid: they count."""
+    rng = random.Random(3)
+    for _ in range(4):
+        before = len(setting.server.served)
+        process, pipe = start(setting, 60, most=40)
+        while len(setting.server.served) < before + rng.randint(1, 6) and process.is_alive():
+            process.join(0.002)
+        process.kill()
+        process.join()
+        handed_over(pipe)
+    process, pipe = start(setting, 60, most=40)
+    told = handed_over(pipe)
+    process.join()
+    assert process.exitcode == 0
+    # Never more; and fewer only by requests that a kill kept from leaving.
+    assert 40 - 4 * 8 <= len(setting.server.asked) <= 40
+    assert told == recorded(setting) and len(told) <= 40
