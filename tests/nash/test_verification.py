@@ -282,6 +282,18 @@ def test_the_certificate_checks_itself(tmp_path: Path) -> None:
     assert code == 1 and "NOT proved" in told
 
 
+def test_every_case_has_its_proof() -> None:
+    provenance = document("cases")
+    exported = files("cases", provenance)
+    assert {"certificate/case1.smt2", "certificate/case2.smt2"} <= set(exported)
+    result = verified("cases", provenance, exported)
+    assert result.holds and sum(name == "Z3" for name, _, _ in result.checks) == 2
+    proof = provenance["search"]["verdicts"][-1]["evidence"]["proof"]
+    del proof[1]
+    told = failing(verified("cases", provenance, exported))
+    assert "one proof for each of 2 cases" in told["files"]
+
+
 def test_without_a_proof_nothing_is_claimed() -> None:
     provenance = document("dmp")
     provenance["search"]["verdicts"] = provenance["search"]["verdicts"][:1]
