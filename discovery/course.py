@@ -12,11 +12,11 @@ from dataclasses import replace
 from discovery.config import RunConfig
 from discovery.errors import TaskError
 from discovery.events import Event
-from discovery.model import Program, Proposal, Rejected
+from discovery.model import MEASURE, Program, Proposal, Rejected
 from discovery.propose import Context, Draft, Memory, Notebook, Proposer
 from discovery.propose.replies import one_line
 from discovery.randomness import stream
-from discovery.search import MEASURE, Stopping, make_strategy
+from discovery.search import Stopping, make_strategy
 from discovery.store import Asked, Journal, Outcome
 from discovery.task import Task, check_source, task_code
 

@@ -26,9 +26,8 @@ from discovery.errors import DiscoveryError
 from discovery.evaluate import Pool
 from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.llm import BudgetReached, ChatError, Drained, OutOfService
-from discovery.model import Program, Proposal, Verdict
+from discovery.model import MEASURE, Program, Proposal, Verdict
 from discovery.propose import Context, Draft, Proposer
-from discovery.search import MEASURE
 from discovery.store import Asked, Journal, Outcome
 from discovery.task import Stage, Task
 

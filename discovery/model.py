@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["JSON", "STATUSES", "Evidence", "Program", "Proposal", "Rejected", "Status", "Verdict", "content_key"]
+__all__ = [
+    "JSON",
+    "MEASURE",
+    "STATUSES",
+    "Evidence",
+    "Program",
+    "Proposal",
+    "Rejected",
+    "Status",
+    "Verdict",
+    "content_key",
+]
 
 #: Plain data: what `json` can carry. Numbers are finite.
 JSON: TypeAlias = Any
@@ -27,6 +38,10 @@ Status: TypeAlias = Literal[
     "proved",  # a score, proved
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+#: Operator of a proposal that brings no new program: it measures its parent once more, on another replicate.
+MEASURE = "measure"
 
 
 def content_key(text: str) -> str:
@@ -77,7 +92,7 @@ class Proposal:
     Attributes:
         index: Number of the proposal in its run, from 0.
         operator: `"seed"` (a program to start from), `"mutate"`, `"cross"`, or `"init"` (a program from nothing, which
-            only a model can write; a symbolic proposer edits a seed instead).
+            only a model can write; a symbolic proposer edits a seed instead), or `MEASURE`.
         parents: Keys of the parent programs, in the order in which the operator takes them; a seed has none.
         seen: Journal position up to which the strategy had been told outcomes when it asked.
         edits: Number of successive edits a symbolic proposer makes for `"mutate"`.

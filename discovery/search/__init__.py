@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from discovery.errors import ConfigError
-from discovery.search._base import MEASURE, Strategy
+from discovery.search._base import Strategy
 from discovery.search.bandit import Arms, Bandit
 from discovery.search.best_of_n import BestOfN
 from discovery.search.estimates import Estimates
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discovery.config import SearchConfig
     from discovery.task import Feature
 
-__all__ = ["MEASURE", "BestOfN", "Evolution", "Genetic", "Islands", "Pareto", "Stopping", "Strategy", "make_strategy"]
+__all__ = ["BestOfN", "Evolution", "Genetic", "Islands", "Pareto", "Stopping", "Strategy", "make_strategy"]
 
 
 def make_strategy(

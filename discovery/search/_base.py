@@ -13,15 +13,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from discovery.model import Proposal
+from discovery.model import MEASURE, Proposal
 from discovery.search.bandit import Arms
 from discovery.search.estimates import Estimates
 from discovery.store import Outcome
 
-__all__ = ["MEASURE", "Strategy", "different", "geometric"]
+__all__ = ["Strategy", "different", "geometric"]
 
-#: Operator of a proposal that brings no new program: it measures its parent once more, on another replicate.
-MEASURE = "measure"
 _TRIES = 10
 
 

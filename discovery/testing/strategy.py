@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import pytest
 
-from discovery.model import Proposal, Verdict
-from discovery.search import MEASURE, Strategy
+from discovery.model import MEASURE, Proposal, Verdict
+from discovery.search import Strategy
 from discovery.store import Outcome
 
 __all__ = ["SEEDS", "MakeStrategy", "StrategyConformance", "tell_random"]

@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.errors import DiscoveryError
-from discovery.model import JSON
-from discovery.search import MEASURE
+from discovery.model import JSON, MEASURE
 from discovery.store import Journal, lease_holder
 from discovery.view.text import duration, one_line, printable, score_text, sparkline
 

@@ -20,9 +20,8 @@ from discovery.errors import TaskError
 from discovery.evaluate import Pool
 from discovery.events import Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.loop import Loop, Summary, active_seconds
-from discovery.model import Program, content_key
+from discovery.model import MEASURE, Program, content_key
 from discovery.propose import Symbolic
-from discovery.search import MEASURE
 from discovery.store import Journal
 from discovery.task import load_task
 

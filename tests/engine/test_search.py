@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from discovery.config import SearchConfig
 from discovery.errors import ConfigError
-from discovery.model import Proposal, Verdict
-from discovery.search import MEASURE, Islands, Pareto, Stopping, Strategy, make_strategy
+from discovery.model import MEASURE, Proposal, Verdict
+from discovery.search import Islands, Pareto, Stopping, Strategy, make_strategy
 from discovery.search._base import geometric
 from discovery.search.bandit import Bandit
 from discovery.search.estimates import MEASUREMENTS, Estimates

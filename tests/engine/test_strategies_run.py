@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from discovery.config import RunConfig, SearchConfig
-from discovery.model import Program, Verdict
-from discovery.search import MEASURE
+from discovery.model import MEASURE, Program, Verdict
 from discovery.store import Journal
 
 from .conftest import drive, new_journal, programs
