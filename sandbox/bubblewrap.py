@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from . import command, mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import WITH_CARD, bubblewrap_report, missing, only_for_docker
+from .cgroup import memory_groups
 from .devices import card_of, missing_card
 from .inner import Layer
 from .limits import require_sane
@@ -23,6 +24,9 @@ from .slot import CALLS_PER_START, WarmSlot
 from .warm import Warm
 
 __all__ = ["Bubblewrap"]
+
+#: What the kernel keeps for a group besides its processes' pages, and what a fork copies of the warm process.
+_OVERHEAD_BYTES = 64 << 20
 
 
 class Bubblewrap(Sandbox):
@@ -52,11 +56,15 @@ class Bubblewrap(Sandbox):
         card = card_of(self.options) is not None
 
         def start() -> Warm:
-            return Warm(
+            warm = Warm(
                 harness,
                 command.FOLDERS,
                 Layer("", None, own_users=True, bounded_address_space=not card),  # bubblewrap has loaded the filter
                 lambda control, log: command.launch_zygote(control, log, limits, files, view, self.options),
             )
+            groups = memory_groups()
+            if groups is not None:  # what the warm process holds by now is not counted in a group that it joins
+                warm.bound_memory(groups[0], limits.memory_bytes + 2 * limits.scratch_bytes + _OVERHEAD_BYTES)
+            return warm
 
         return WarmSlot(start, PipeExchange, require_sane(limits), calls_per_start=1 if card else CALLS_PER_START)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from . import mounts
 from ._base import Capability, Options, SandboxError
+from .cgroup import memory_groups
 from .command import launch_probe
 from .exchange import one_line
 from .inner import landlock_abi
@@ -72,11 +73,16 @@ def bubblewrap_report() -> tuple[Mapping[str, Capability], SandboxError | None]:
         scope = Capability("enforced", f"Landlock ABI {landlock_abi()}, pid namespace")
     else:
         scope = Capability("best_effort", f"pid namespace; Landlock ABI {landlock_abi()} cannot scope signals")
+    groups = memory_groups()
+    if groups is not None:
+        memory = Capability("enforced", f"{groups[1]}; a call's share is sampled")
+    else:
+        memory = Capability("best_effort", "sampled by the warm process, every 20 ms or so")
     return {
         "fs_isolated": Capability("enforced", "mount namespace, read-only binds"),
         "net_isolated": Capability("enforced", "network namespace, seccomp"),
         "pid_tree_kill": Capability("enforced", "pid namespace, parent-death signal"),
-        "total_memory": Capability("best_effort", "sampled by the warm process, every 20 ms or so"),
+        "total_memory": memory,
         "per_process_memory": Capability("enforced", "RLIMIT_AS"),
         "pids": Capability("enforced", "RLIMIT_NPROC in a user namespace"),
         "cpu_rate": Capability("none", "shares the host's cores"),

@@ -11,9 +11,11 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ._base import Answer, AnswerStatus, Harness, Limits, SandboxError
+from .cgroup import MemoryGroup
 from .exchange import one_line
 from .inner import Layer
 from .limits import to_plain
@@ -54,6 +56,8 @@ class Warm:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._zygote: int | None = None
+        self._pid: int | None = None
+        self._group: MemoryGroup | None = None
         self._log = os.memfd_create("boot-log", os.MFD_CLOEXEC)
         self._monitor: subprocess.Popen[bytes] | None = None
         try:
@@ -64,6 +68,22 @@ class Warm:
             self.kill()
             raise
         self.usable = True
+
+    def bound_memory(self, parent: Path, limit: int) -> None:
+        """Hold all that runs in the sandbox from now on to `limit` bytes, in a control group made in `parent`.
+
+        Raises:
+            SandboxError: the group cannot be made, though it could before; the sandbox is killed.
+        """
+        assert self._pid is not None
+        try:
+            self._group = MemoryGroup(parent, limit)
+            self._group.take(self._pid)
+        except OSError as error:
+            self.kill()
+            raise SandboxError(
+                f"the sandbox's memory cannot be bounded: {error}", hint="`discovery doctor` tells what is missing"
+            ) from error
 
     def _boot(self, harness: Harness, folders: Mapping[str, int], layer: Layer) -> None:
         boot = {"entry": harness.entry, "preload": list(harness.preload), "folders": dict(folders), "layer": layer}
@@ -81,7 +101,7 @@ class Warm:
             raise SandboxError(
                 f"the sandbox did not start: {self._boot_log()}", hint="`discovery doctor` tells what is missing"
             )
-        self._zygote = os.pidfd_open(zygote)
+        self._zygote, self._pid = os.pidfd_open(zygote), zygote
         self._require_confined(zygote, message["confined"])
 
     def _receive(self) -> tuple[dict[str, Any], int | None]:
@@ -106,6 +126,7 @@ class Warm:
     def run(self, number: int, exchange: PipeExchange, limits: Limits) -> Answer:
         """One call; `usable` tells afterwards whether there can be another."""
         begin = time.monotonic()
+        kills = 0 if self._group is None else self._group.kills()
         request = json.dumps({"call": number, "limits": to_plain(limits)}).encode()
         try:
             socket.send_fds(self._control, [request], list(exchange.channels))
@@ -116,6 +137,8 @@ class Warm:
         if done is None:
             self.kill()
         wall = time.monotonic() - begin
+        if self._group is not None and done is not None and self._group.kills() > kills:
+            done = {**done, "exceeded": done["exceeded"] or "memory"}
         exchange.finish()
         self.usable = done is not None and done["clean"]
         cpu = 0.0 if done is None else float(done["cpu"])
@@ -151,6 +174,9 @@ class Warm:
             self._monitor.kill()
             self._monitor.wait()
             self._monitor = None
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
         if self._log >= 0:
             os.close(self._log)
             self._log = -1

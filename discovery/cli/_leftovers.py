@@ -2,8 +2,8 @@
 
 The default sandbox leaves nothing: its processes die with their owner, its files live in mounts that vanish, and a
 journal's lease is a lock that the kernel drops. When an owner was killed, the `unsafe` backend can leave a folder in
-the temporary directory and processes that use it, `inner` an empty folder, and `docker`, where the engine died too, a
-container.
+the temporary directory and processes that use it, `inner` an empty folder, `bubblewrap` an empty control group, and
+`docker`, where the engine died too, a container.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def remove_leftovers(now: float | None = None) -> list[str]:
     """
     now = time.time() if now is None else now
     users = _processes_by_home()
-    removed = [*_containers(), *_scratch_folders()]
+    removed = [*_containers(), *_scratch_folders(), *_groups()]
     for folder in sorted(Path(tempfile.gettempdir()).glob(_FOLDERS)):
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
             continue
@@ -72,6 +73,23 @@ def _scratch_folders() -> list[str]:
         if ours and owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"folder {folder}")
+    return removed
+
+
+def _groups() -> list[str]:
+    """Empty control groups; the owner's process id is part of the name."""
+    import psutil
+
+    from discovery.sandbox.cgroup import GROUP_PREFIX, group_parents
+
+    removed = []
+    for parent in {parent for parent, _ in group_parents()}:
+        for group in sorted(parent.glob(f"{GROUP_PREFIX}*-*")):
+            owner = group.name.removeprefix(GROUP_PREFIX).partition("-")[0]
+            if owner.isdigit() and not psutil.pid_exists(int(owner)):
+                with suppress(OSError):
+                    group.rmdir()
+                    removed.append(f"control group {group}")
     return removed
 
 

@@ -451,11 +451,11 @@ REACH: tuple[Attack, ...] = (
         "fs_isolated",
         "ok",
         """
-        import ctypes, glob, shutil, sys
+        import ctypes, os, shutil, sys
         def run():
-            library = glob.glob(sys.base_prefix + "/lib/python3*/lib-dynload/_struct*.so")
-            library += glob.glob(sys.base_prefix + "/lib/python3*/lib-dynload/*.so")
-            shutil.copyfile(library[0], "own.so")
+            folder = next(path for path in sys.path if path.endswith("lib-dynload"))
+            library = next(name for name in sorted(os.listdir(folder)) if name.endswith(".so"))
+            shutil.copyfile(f"{folder}/{library}", "own.so")
             return {"load": attempt(ctypes.CDLL, "./own.so")}
         """,
         outcomes("done", "OSError", "EACCES", "EPERM"),
