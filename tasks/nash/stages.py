@@ -21,6 +21,7 @@ from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.feedback import rendered
+from discovery.tasks.nash.proof.lemmas import simplified
 from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, placed, prove, screened
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
@@ -35,6 +36,7 @@ _KNOWN = {2: 0.33332, 3: 0.5999}
 
 #: Work for games of more than two players: SCIP needs nodes to find the worst state, and six digits cost too much.
 _MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2))
+_MANY_MORE = replace(CHECK, nodes=200, digits=(4, 3, 2), seconds=10.0, questions=24)
 
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
 _MARKS = {
@@ -49,7 +51,7 @@ class Judge:
     def __init__(self, language: NashLanguage) -> None:
         self.language = language
         self.solver = Solver()
-        self.effort = SEARCH if language.players == 2 else _MANY
+        self.effort, self.more = (SEARCH, CHECK) if language.players == 2 else (_MANY, _MANY_MORE)
         self._last: tuple[str, list[dict[str, Any]]] | None = None
 
     def judge(self, source: str, stage: str) -> Verdict:
@@ -74,7 +76,8 @@ class Judge:
     def systems(self, form: Form) -> list[System]:
         """The constraint systems of the program, copies that nothing uses left out: they have the same bound."""
         shorter = reduced(form, self.language.words)
-        return compile_program(Program.of(shorter, self.language.players))
+        systems = compile_program(Program.of(shorter, self.language.players))
+        return [simplified(each, self.solver) if each.state.sides else each for each in systems]
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
@@ -82,7 +85,7 @@ class Judge:
         new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
-        slow = prove(systems, self.solver, CHECK, below=quick.bound)
+        slow = prove(systems, self.solver, self.more, below=quick.bound)
         slow.proof_seconds += quick.proof_seconds
         slow.clock |= quick.clock
         if slow.bound is None and quick.bound is not None:

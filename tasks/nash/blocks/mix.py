@@ -23,7 +23,8 @@ class Mix(Block):
     A computed weight is first clipped to [0, 1]. Axioms, i being the player of a and b:
 
     - for all strategies of the others and every player j: `U_j(x, .) = w U_j(a, .) + (1 - w) U_j(b, .)`, since U_j is
-      linear in the strategy of i;
+      linear in the strategy of i. For j = i this is said of regrets, `f_i(x, .) = w f_i(a, .) + (1 - w) f_i(b, .)`,
+      which means the same, as `M_i(.)` is the same in all three;
     - for j != i and all strategies of the players other than i and j: `M_j(x, .) <= w M_j(a, .) + (1 - w) M_j(b, .)`,
       since `M_j = max over s_j of U_j` is a maximum of linear functions, so convex, in the strategy of i.
 
@@ -58,7 +59,8 @@ class Mix(Block):
         everyone = range(1, state.players + 1)
         for others in state.opponents(player):
             for j in everyone:
-                yield state.U(j, x, *others).equals(weight * state.U(j, a, *others) + rest * state.U(j, b, *others))
+                of = state.f if j == player else state.U
+                yield of(j, x, *others).equals(weight * of(j, a, *others) + rest * of(j, b, *others))
         for j in everyone:
             if j != player:
                 for others in product(*(state.strategies(k) for k in everyone if k not in (j, player))):

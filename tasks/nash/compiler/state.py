@@ -14,7 +14,7 @@ from itertools import product
 
 from discovery.tasks.nash.compiler.algebra import Constraint, Poly, constant, variable
 
-__all__ = ["Bounds", "State"]
+__all__ = ["Bounds", "Side", "State"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,23 @@ class Bounds:
 
     low: Fraction | None = Fraction(0)
     high: Fraction | None = Fraction(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The definition of an auxiliary variable, and a simpler one for where nothing exceptional can happen.
+
+    Attributes:
+        label: What would have to be shown.
+        general: Holds always.
+        simple: Holds where none of `exceptions` does.
+        exceptions: What the simpler definition does not cover, one constraint each.
+    """
+
+    label: str
+    general: tuple[Constraint, ...]
+    simple: tuple[Constraint, ...]
+    exceptions: tuple[Constraint, ...]
 
 
 _POSITIVE = Bounds(Fraction(0), None)
@@ -44,8 +61,8 @@ class State:
         self.definitions: dict[str, Poly] = {}
         #: Scalars that the program computed.
         self.values: dict[str, Poly] = {}
-        #: What defines auxiliary variables (quotients, roots).
-        self.side: list[Constraint] = []
+        #: What defines auxiliary variables: quotients, roots, clipped weights.
+        self.sides: list[Side] = []
 
     @property
     def players(self) -> int:
@@ -115,19 +132,24 @@ class State:
         """`min(max(value, 0), 1)`: the w with `value = w + v - u` for some u, v >= 0, `u w = 0`, `v (1 - w) = 0`."""
         w = self.scalar(name)
         below, above = self.scalar(f"{name} below", _POSITIVE), self.scalar(f"{name} above", _POSITIVE)
-        self.side += [value.equals(w + above - below), (below * w).equals(0), (above * (1 - w)).equals(0)]
+        general = (value.equals(w + above - below), (below * w).equals(0), (above * (1 - w)).equals(0))
+        outside = (Constraint(-value, ">"), Constraint(value - 1, ">"))
+        self.sides.append(Side(f"{name} needs no clipping", general, (w.equals(value),), outside))
         return w
 
     def quotient(self, name: str, above: Poly, below: Poly) -> Poly:
         """`above / below`, anything where `below` is 0: the v with `below (v below - above) = 0`."""
         v = self.scalar(name, Bounds(None, None))
-        self.side.append((below * (v * below - above)).equals(0).labelled(f"{name} is a quotient"))
+        general = ((below * (v * below - above)).equals(0),)
+        self.sides.append(Side(f"{name}: no division by 0", general, ((v * below).equals(above),), (below.equals(0),)))
         return v
 
     def root(self, name: str, square: Poly) -> Poly:
         """`sqrt(max(square, 0))`: the v >= 0 with `v^2 >= square` and `v (v^2 - square) = 0`."""
         v = self.scalar(name, _POSITIVE)
-        self.side += [v * v >= square, (v * (v * v - square)).equals(0)]
+        general = (v * v >= square, (v * (v * v - square)).equals(0))
+        simple = ((v * v).equals(square),)
+        self.sides.append(Side(f"{name}: root of no negative number", general, simple, (Constraint(-square, ">"),)))
         return v
 
     def expanded(self, poly: Poly) -> Poly:

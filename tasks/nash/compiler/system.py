@@ -21,12 +21,12 @@ from discovery.tasks.nash.compiler.algebra import Constraint, Poly, constant
 from discovery.tasks.nash.compiler.state import Bounds, State
 from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
 
-__all__ = ["CASE", "Line", "System", "compile_case", "compile_program"]
+__all__ = ["CASE", "WLOG", "Line", "System", "compile_case", "compile_program"]
 
 _ONE = Fraction(1)
 
-#: Label of the conditions of cases.
-CASE = "case"
+#: Labels of the conditions of cases, and of the free assumption.
+CASE, WLOG = "case", "wlog"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,19 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """One case of a program as constraints; `axioms` hold in every game that falls into the case."""
+    """One case of a program as constraints; `axioms` hold in every game that falls into the case.
+
+    Attributes:
+        state: Variables.
+        axioms: What holds of them.
+        lines: What is mixed in the end.
+        lemmas: SMT-LIB texts without a model, on which simpler definitions among the axioms rest.
+    """
 
     state: State
     axioms: tuple[Constraint, ...]
     lines: tuple[Line, ...]
+    lemmas: tuple[str, ...] = ()
 
     def simplex(self, line: Line) -> list[Constraint]:
         """What the multipliers of `line` satisfy besides lying in [0, 1]."""
@@ -76,7 +84,7 @@ def compile_case(case: Case) -> System:
     axioms: list[Constraint] = []
     for step in case.steps:
         axioms += _step(step, state)
-    assumed = [("wlog", case.wlog)] if case.wlog else []
+    assumed = [(WLOG, case.wlog)] if case.wlog else []
     assumed += [(CASE, each) for each in ([case.when] if case.when else [])]
     for label, comparison in assumed:
         axioms.append(_holds(comparison, state).labelled(label))
@@ -84,7 +92,8 @@ def compile_case(case: Case) -> System:
         # The case is entered when the comparison fails; its closure keeps the worst case attained.
         axioms.append(_holds(Comparison(comparison.right, comparison.left), state).labelled(CASE))
     lines = tuple(_lines(state))
-    return System(state, (*_inherent(state), *state.side, *axioms), lines)
+    sides = tuple(each.labelled(side.label) for side in state.sides for each in side.general)
+    return System(state, (*_inherent(state), *sides, *axioms), lines)
 
 
 def _step(step: Step, state: State) -> Iterator[Constraint]:

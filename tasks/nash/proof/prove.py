@@ -59,6 +59,7 @@ class Effort:
         portfolio: Ways to ask: variable ordering, and whether regrets are variables of their own.
         digits: Decimals to which a bound is looked for where no simpler rational is one.
         seconds: Backstop of one solver call.
+        questions: Ways of asking that are tried for one program, all together.
         tighten: Whether SCIP may spend its time on a smaller ceiling, beyond what finding states takes.
     """
 
@@ -68,18 +69,26 @@ class Effort:
     digits: tuple[int, ...]
     seconds: float
     tighten: bool
+    questions: int
 
 
 SEARCH = Effort(
-    nodes=1, work=400_000, portfolio=((4, True), (4, False), (1, False)), digits=(6, 4, 2), seconds=10.0, tighten=False
+    nodes=1,
+    work=400_000,
+    portfolio=((4, True), (4, False), (1, False)),
+    digits=(6, 4, 2),
+    seconds=10.0,
+    tighten=False,
+    questions=60,
 )
 CHECK = Effort(
     nodes=2_000,
-    work=4_000_000,
+    work=2_000_000,
     portfolio=((4, True), (4, False), (0, False), (1, False), (0, True), (1, True)),
     digits=(6, 5, 4, 3, 2),
-    seconds=60.0,
+    seconds=20.0,
     tighten=True,
+    questions=60,
 )
 
 
@@ -127,6 +136,7 @@ class Outcome:
         reasons: Why questions stayed open.
         clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
         proof_seconds: Wall time spent in Z3.
+        questions: Questions asked so far, each way of asking counted.
     """
 
     status: str = "unproved"
@@ -139,6 +149,7 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
     clock: bool = False
     proof_seconds: float = 0.0
+    questions: int = 0
 
 
 def prove(
@@ -196,7 +207,7 @@ def _sound(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
         if outcome.counterexample is not None and outcome.counterexample.case == case + 1:
             continue
         bare = replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
-        answer = _ask(case, bare, None, set(), solver, CHECK, outcome)
+        answer = _ask(case, bare, None, set(), solver, replace(CHECK, questions=10**6), outcome)
         if answer.answer != "sat":
             reason = "contradict each other" if answer.answer == "unsat" else "could not be shown to be consistent"
             outcome.reasons.append(f"case {case + 1}: its axioms {reason}")
@@ -350,8 +361,11 @@ def _ask(
     outcome: Outcome,
 ) -> Answer:
     """One question in every way of the portfolio until one is answered."""
-    reasons = []
+    reasons: list[str] = []
     for ordering, regrets in effort.portfolio:
+        if outcome.questions >= effort.questions:
+            return Answer("unknown", reasons=(*reasons, f"{effort.questions} questions were asked"))
+        outcome.questions += 1
         text = smtlib(target_problem(system, target, lines=lines, regrets=regrets))
         started = time.monotonic()
         found = solver.decide(text, ordering=ordering, work=effort.work, seconds=effort.seconds)

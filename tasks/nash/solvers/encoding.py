@@ -32,7 +32,12 @@ class Problem:
 
 
 def target_problem(
-    system: System, target: Fraction | None, *, lines: Collection[int] | None = None, regrets: bool = False
+    system: System,
+    target: Fraction | None,
+    *,
+    lines: Collection[int] | None = None,
+    axioms: Collection[int] | None = None,
+    regrets: bool = False,
 ) -> Problem:
     """The states of `system` in which every line stays above `target`.
 
@@ -40,9 +45,10 @@ def target_problem(
         system: One case of a program.
         target: The claimed bound; None asks for any state at all (without lines).
         lines: Which lines to keep; None keeps all. Leaving lines out weakens the algorithm: a proof stays a proof.
+        axioms: Which axioms to keep; None keeps all. Leaving some out allows more states: a proof stays a proof.
         regrets: Give every regret a variable of its own instead of writing it out as `M - U`.
     """
-    constraints = list(system.axioms)
+    constraints = [each for index, each in enumerate(system.axioms) if axioms is None or index in axioms]
     if target is not None:
         for index, line in enumerate(system.lines):
             if lines is None or index in lines:

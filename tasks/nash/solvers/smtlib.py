@@ -1,6 +1,7 @@
 """SMT-LIB 2 text of a problem: what Z3 is asked, what is archived, and what a second solver re-checks.
 
-Every product of variables gets one boxed variable with a single defining equation, so that all else is linear.
+Every product of variables gets one boxed variable with a single defining equation, so that all else is linear; that is
+what makes most proofs quick. Where polynomials of a few variables matter, products are better left as they are.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ from discovery.tasks.nash.solvers.encoding import Problem
 __all__ = ["smtlib", "symbol"]
 
 
-def smtlib(problem: Problem, comment: str = "") -> str:
-    """`problem` as text, one assertion a line, each group under a comment that says where it comes from."""
+def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str:
+    """`problem` as text, one assertion a line, each group under a comment that says where it comes from.
+
+    Args:
+        problem: Variables and constraints.
+        comment: What the text begins with.
+        products: Whether products get variables of their own.
+    """
     lines = [f"; {line}".rstrip() for line in comment.splitlines()]
     lines.append("(set-logic QF_NRA)")
     for name, bounds in problem.variables.items():
         lines.append(f"(declare-const {symbol((name,))} Real)")
         lines += _box(symbol((name,)), bounds)
-    for monomial in problem.products():
+    for monomial in problem.products() if products else ():
         name = symbol(monomial)
         lines.append(f"(declare-const {name} Real)")
         lines.append(f"(assert (= {name} (* {' '.join(symbol((each,)) for each in monomial)})))")
@@ -32,7 +39,7 @@ def smtlib(problem: Problem, comment: str = "") -> str:
         if constraint.label != label:
             label = constraint.label
             lines.append(f"; {label}")
-        lines.append(f"(assert ({constraint.relation} {_sum(constraint.poly)} 0))")
+        lines.append(f"(assert ({constraint.relation} {_sum(constraint.poly, products)} 0))")
     lines.append("(check-sat)")
     return "\n".join(lines) + "\n"
 
@@ -52,13 +59,11 @@ def _number(value: Fraction) -> str:
     return f"(- {size})" if value < 0 else size
 
 
-def _sum(poly: Poly) -> str:
+def _sum(poly: Poly, products: bool) -> str:
     terms: list[str] = []
     for monomial, coefficient in poly.terms.items():
-        if not monomial:
-            terms.append(_number(coefficient))
-        elif coefficient == 1:
-            terms.append(symbol(monomial))
-        else:
-            terms.append(f"(* {_number(coefficient)} {symbol(monomial)})")
+        factors = [symbol(monomial)] if products and monomial else [symbol((name,)) for name in monomial]
+        if coefficient != 1 or not factors:
+            factors.insert(0, _number(coefficient))
+        terms.append(factors[0] if len(factors) == 1 else f"(* {' '.join(factors)})")
     return terms[0] if len(terms) == 1 else f"(+ {' '.join(terms)})" if terms else "0"
