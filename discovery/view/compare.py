@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -19,6 +20,7 @@ from rich.text import Text
 from discovery.model import JSON
 from discovery.statistics import MAX_PAIRS, over_seeds, p_value
 from discovery.store import Journal
+from discovery.view.summary import spent_text
 from discovery.view.text import one_line, printable, score_text
 
 __all__ = ["compare_runs", "compare_view", "difference"]
@@ -60,7 +62,12 @@ def compare_runs(journals: Sequence[Journal]) -> dict[str, JSON]:
     names = sorted({name for each in settings for name in each})
     table = {name: [each.get(name) for each in settings] for name in names}
     runs = [
-        {"name": journal.meta.name, "proposals": journal.proposal_count(), "confirmed": _finalist(journal)}
+        {
+            "name": journal.meta.name,
+            "proposals": journal.proposal_count(),
+            "spent": asdict(journal.spending()),
+            "confirmed": _finalist(journal),
+        }
         for journal in journals
     ]
     return {
@@ -169,18 +176,29 @@ def compare_view(found: Mapping[str, JSON]) -> list[RenderableType]:
         config.add_row(key, *("-" if value is None else one_line(str(value), 60) for value in values))
     parts: list[RenderableType] = [config if found["config"] else Text("the configurations are equal"), Text()]
     results = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "proposals", "finalist", "confirmed effect", "95 % interval", "claim"):
-        results.add_column(title, justify="right" if title == "proposals" else "left")
+    for title in ("run", "proposals", "spent", "finalist", "confirmed effect", "95 % interval", "claim"):
+        results.add_column(title, justify="right" if title in ("proposals", "spent") else "left")
     for run in found["runs"]:
         best = run["confirmed"]
+        name, spent = printable(run["name"]), spent_text(run["spent"])
         if best is None:
-            results.add_row(printable(run["name"]), str(run["proposals"]), "-", "-", "-", "not confirmed yet")
+            results.add_row(
+                printable(run["name"]),
+                str(run["proposals"]),
+                spent_text(run["spent"]),
+                "-",
+                "-",
+                "-",
+                "not confirmed yet",
+            )
             continue
         low, high = best["interval"]
         effect = score_text(best["effect"], signed=True)
         claim = ("" if best["confirmed"] else "NOT CONFIRMED: ") + one_line(best["claim"], 160)
         interval = f"[{score_text(low, signed=True)}, {score_text(high, signed=True)}]"
-        results.add_row(printable(run["name"]), str(run["proposals"]), best["id"], effect, interval, claim)
+        results.add_row(
+            printable(run["name"]), str(run["proposals"]), spent_text(run["spent"]), best["id"], effect, interval, claim
+        )
     sentences = [_sentence(entry) for entry in found["differences"]] if not found["by_seed"] else []
     sentences += [_seed_sentence(entry) for entry in found["by_seed"]]
     return [*parts, results, Text(), *(Text(sentence) for sentence in sentences)]

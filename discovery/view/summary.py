@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ __all__ = [
     "run_state",
     "run_summary",
     "runs_table",
+    "spent_text",
     "summary_view",
 ]
 
@@ -62,6 +64,7 @@ def _head(journal: Journal) -> dict[str, JSON]:
         "created": journal.meta.created,
         "proposals": journal.proposal_count(),
         "max_proposals": limits.get("max_proposals"),
+        "spent": asdict(journal.spending()),
     }
 
 
@@ -128,19 +131,29 @@ def best_curve(journal: Journal) -> list[float]:
 def runs_table(entries: Iterable[Mapping[str, JSON]], now: datetime | None = None) -> Table:
     """The runs as `list` prints them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "task", "state", "proposals", "best score", "age"):
-        table.add_column(name, justify="right" if name in ("proposals", "best score", "age") else "left", no_wrap=True)
+    entries = list(entries)
+    spent = any(entry.get("spent", {}).get("calls") for entry in entries)  # a column only where models were asked
+    for name in ("run", "task", "state", "proposals", "best score", *(["spent"] if spent else []), "age"):
+        table.add_column(name, justify="left" if name in ("run", "task", "state") else "right", no_wrap=True)
     for entry in entries:
         state = Text(entry["state"], style=_STATE_STYLES[entry["state"]])
         if entry["state"] == "unreadable":
-            table.add_row(entry["name"], "", state, "", "", "")
+            table.add_row(entry["name"], "", state)
             continue
         best = entry["best"]
         count = f"{entry['proposals']}/{entry['max_proposals'] or '?'}"
         score = score_text(best["score"]) if best else "-"
         task = one_line(Path(entry["task"]).name, 40)
-        table.add_row(entry["name"], task, state, count, score, _age(entry["created"], now))
+        cells = [entry["name"], task, state, count, score, *([spent_text(entry["spent"])] if spent else [])]
+        table.add_row(*cells, _age(entry["created"], now))
     return table
+
+
+def spent_text(spent: Mapping[str, JSON]) -> str:
+    """What a run spent on models: dollars, or tokens where a price is unknown; a dash for nothing."""
+    if not spent["calls"]:
+        return "-"
+    return f"${spent['usd']:.4f}" if not spent["unpriced"] else f"{spent['tokens']:,} tokens"
 
 
 def _age(created: str, now: datetime | None) -> str:
@@ -169,6 +182,9 @@ def summary_view(summary: Mapping[str, JSON], curve: list[float]) -> list[Render
     counted = ", ".join(f"{count} {status}" for status, count in sorted(summary["statuses"].items()))
     grid.add_row("outcomes", f"{summary['judged']}: {counted}" if counted else "none yet")
     grid.add_row("verdicts", str(summary["verdicts"]))
+    if (spent := summary["spent"])["calls"]:
+        price = f"${spent['usd']:.4f}" + (f" and {spent['unpriced']} of unknown price" if spent["unpriced"] else "")
+        grid.add_row("models", f"{spent['calls']} replies, {spent['tokens']:,} tokens, {price}")
     best = summary["best"]
     if best is None:
         grid.add_row("best", "no program scored yet")

@@ -47,6 +47,8 @@ def test_a_run_with_a_model_shows_what_was_asked_and_replays(home: Path, here: C
     assert _run(here, home, server).returncode == 0
     shown = _json(here("show", "@last", "--json", cwd=home))
     assert shown["judged"] == 14 and shown["config"]["visibility"] == "arrival"
+    assert shown["spent"]["calls"] == len(server.served) and shown["spent"]["unpriced"] == shown["spent"]["calls"]
+    assert f"{150 * len(server.served):,} tokens" in here("list", cwd=home).stdout
     calls = _json(here("show", "@last", "--prompts", "--json", cwd=home))["calls"]
     assert len(calls) == len(server.asked) and all(call["input_tokens"] == 100 for call in calls)
     best = _json(here("show", "@last@best", "--prompts", "--json", cwd=home))["prompts"]
