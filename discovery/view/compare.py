@@ -196,9 +196,7 @@ def compare_view(found: Mapping[str, JSON]) -> list[RenderableType]:
         effect = score_text(best["effect"], signed=True)
         claim = ("" if best["confirmed"] else "NOT CONFIRMED: ") + one_line(best["claim"], 160)
         interval = f"[{score_text(low, signed=True)}, {score_text(high, signed=True)}]"
-        results.add_row(
-            printable(run["name"]), str(run["proposals"]), spent_text(run["spent"]), best["id"], effect, interval, claim
-        )
+        results.add_row(name, str(run["proposals"]), spent, best["id"], effect, interval, claim)
     sentences = [_sentence(entry) for entry in found["differences"]] if not found["by_seed"] else []
     sentences += [_seed_sentence(entry) for entry in found["by_seed"]]
     return [*parts, results, Text(), *(Text(sentence) for sentence in sentences)]
