@@ -171,6 +171,20 @@ class Reading:
             for key, document, times in self._rows(BEST, (n,))
         ]
 
+    def measured_again(self) -> dict[str, Verdict]:
+        """The programs that were measured again, by key: each with the means over all measurements in the place of its
+        score and cases, or with the verdict of a measurement that failed."""
+        query = (
+            "SELECT DISTINCT key, document FROM outcome AS anew JOIN program ON program.id = anew.program "
+            "JOIN outcome AS final ON final.program = anew.program AND final.settles = 1 "
+            "JOIN verdict ON verdict.id = final.verdict WHERE anew.again = 1"
+        )
+        found = {}
+        for key, document in self._rows(query):
+            failed = [verdict for verdict in self.verdicts(key) if verdict.replicate > 0 and verdict.score is None]
+            found[key] = failed[0] if failed else self._averaged(key, document)
+        return found
+
     def _averaged(self, key: str, document: str) -> Verdict:
         """The final verdict with the means over all measurements in the place of its score and cases."""
         final = self._sound(read_verdict, document)

@@ -22,7 +22,7 @@ _VALUE = 120
 def program_data(journal: Journal, key: str) -> dict[str, JSON]:
     """Program `key` as `show RUN:ID --json` gives it. Raises `NotFound`."""
     row = journal.program_row(key)
-    final = row.verdict
+    final = journal.measured_again().get(key, row.verdict)
     notes = journal.notes("confirmation")
     entries = [entry for note in notes[-1:] for entry in note["finalists"] if entry["key"] == key]
     events = [event for event in journal.events() if event["event"] == "Alarm" and event["key"] == key]

@@ -219,19 +219,24 @@ def _confirmation_rows(grid: Table, summary: Mapping[str, JSON]) -> None:
 
 
 def program_list(journal: Journal) -> list[dict[str, JSON]]:
-    """The programs as `show --programs --json` gives them, in the order first proposed; status None: not yet judged."""
+    """The programs as `show --programs --json` gives them, in the order first proposed; status None: not yet judged.
+
+    One that was measured again has the mean of its scores, or the status of the measurement that failed.
+    """
+    anew = journal.measured_again()
+    rows = [(row, anew.get(row.program.key, row.verdict)) for row in journal.programs()]
     return [
         {
             "id": row.program.id,
             "key": row.program.key,
-            "status": None if row.verdict is None else row.verdict.status,
-            "score": None if row.verdict is None else row.verdict.score,
+            "status": None if verdict is None else verdict.status,
+            "score": None if verdict is None else verdict.score,
             "parents": list(row.parents),
             "operator": row.operator,
             "index": row.first,
-            "stage": None if row.verdict is None else row.verdict.stage,
+            "stage": None if verdict is None else verdict.stage,
         }
-        for row in journal.programs()
+        for row, verdict in rows
     ]
 
 

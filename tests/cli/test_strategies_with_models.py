@@ -40,7 +40,7 @@ def _run(home: Path, here: Command, server: Loopback, search: str, *more: str) -
     models = ("--model", "cheap", "--model", "dear", "--base-url", server.url)
     prices = [f"llm.prices.{name}={{input={usd}, output={usd}}}" for name, usd in (("cheap", 1.0), ("dear", 50.0))]
     sets = [part for price in (*prices, "agent.reflect_every=8") for part in ("--set", price)]
-    limits = ("--max-proposals", "40", "--seed", "2", "--target", TARGET, "--display", "none")
+    limits = ("--max-proposals", "40", "--seed", "2", "--target", TARGET, "--display", "none", "--workers", "1")
     result = here("run", "./toy", "--search", search, *models, *sets, *limits, *more, cwd=home)
     assert result.returncode == 0, result.stderr
     return home / result.stdout.strip(), server.asked[before:]
@@ -67,12 +67,12 @@ def test_a_run_with_models(home: Path, here: Command, server: Loopback, search: 
     assert any("#Feedback\nstatus: scored" in prompt for prompt in prompts)
 
 
-@pytest.mark.parametrize("level", ["score", "cases"])
+@pytest.mark.parametrize("level", ["score", "graph"])
 def test_the_level_of_feedback_is_what_prompts_tell(home: Path, here: Command, server: Loopback, level: str) -> None:
-    _, asked = _run(home, here, server, "evolution", "--set", f"feedback={level}")
+    _, asked = _run(home, here, server, "pareto", "--set", f"feedback={level}", "--max-proposals", "12")
     prompts = [each.prompt for each in asked]
     assert any("#Feedback" in prompt for prompt in prompts)
-    assert any("cases (score, higher is better):" in prompt for prompt in prompts) == (level == "cases")
+    assert any("cases (score, higher is better):" in prompt for prompt in prompts) == (level == "graph")
 
 
 def test_behaviour_that_was_seen_before_is_told(home: Path, here: Command, server: Loopback) -> None:

@@ -13,6 +13,8 @@ import pytest
 from discovery.config import RunConfig, SearchConfig
 from discovery.model import MEASURE, Program, Verdict
 from discovery.store import Journal
+from discovery.view.program import program_data
+from discovery.view.summary import program_list
 
 from .conftest import drive, new_journal, programs
 
@@ -99,6 +101,9 @@ def test_measuring_again_draws_fresh_replicates_and_their_mean_decides(tmp_path:
         drive(journal, str(spread), config)
         measured = _measured(journal)
         best = journal.best(10)
+        listed = {row["key"]: row["score"] for row in program_list(journal)}
+        assert max(score for score in listed.values() if score is not None) == best[0][1].score
+        assert all(listed[key] == program_data(journal, key)["score"] == verdict.score for key, verdict in best)
         assert measured and len([row for row in journal.proposals() if row.proposal.operator == MEASURE]) <= 20
     for verdicts in measured.values():
         assert [verdict.replicate for verdict in verdicts] == list(range(len(verdicts))) and len(verdicts) <= 4
@@ -119,6 +124,7 @@ def test_a_program_that_fails_when_measured_again_is_not_the_best(tmp_path: Path
         summary, _, _ = drive(journal, str(spread), config)
         failed = {key for key, verdicts in _measured(journal).items() if any(v.score is None for v in verdicts)}
         assert failed and failed.isdisjoint(key for key, _ in journal.best(100))
+        assert {row["key"] for row in program_list(journal) if row["score"] is None} >= failed
         stopped = journal.last_event("RunStopped")
         assert stopped is not None and stopped["best_key"] == journal.best(1)[0][0] and summary.judged == 300
 
