@@ -100,7 +100,7 @@ def constraints(case: Case, payoffs: numerics.Payoffs) -> tuple[State, list[Cons
         if isinstance(step, Call):
             found += [each.labelled(str(step)) for each in step.block.axioms(step, state)]
     state.definitions = {**state.definitions, **system.state.definitions}
-    return state, [*found, *state.side]
+    return state, [*found, *(each for side in state.sides for each in side.general)]
 
 
 def violation(program: Program, outcome: Outcome) -> tuple[float, str]:
