@@ -53,6 +53,7 @@ class Container:
         files: Sources of every module that the zygote imports besides installed packages, by path.
         limits: Bounds of every call.
         card: Whether it has a graphics card.
+        tighten: Whether its memory is bounded anew once the size of the warm process is known.
 
     Raises:
         SandboxError: it did not start, or started without its protections.
@@ -67,6 +68,7 @@ class Container:
         limits: Limits,
         *,
         card: bool,
+        tighten: bool,
     ) -> None:
         self.usable = False
         self._card = card
@@ -75,7 +77,8 @@ class Container:
         self._id = ""
         try:
             self._boot(create, harness, folders, files)
-            self._bound_memory(limits)
+            if tighten:
+                self._bound_memory(limits)
         except BaseException:
             self.kill()
             raise

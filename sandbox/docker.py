@@ -33,8 +33,8 @@ from .watch import MAX_FILES
 __all__ = ["Docker"]
 
 _USER = f"{UNPRIVILEGED}:{UNPRIVILEGED}"
-#: Until the warm process is there and its size known.
-_START_BYTES = 4 << 30
+#: For the warm process, until its size is known; for good with a runtime that cannot change limits, such as gVisor's.
+_WARM_BYTES = 2 << 30
 _INODES = 2 * MAX_FILES
 #: Short, so that a candidate that burns the container's share does not keep the warm process waiting.
 _PERIOD_MICROSECONDS = 20_000
@@ -92,7 +92,7 @@ class Docker(Sandbox):
         create = _creation(self.options, require_sane(limits), sources.project_folders(harness), by_cdi)
 
         def start() -> Container:
-            return Container(create, harness, FOLDERS, files, limits, card=card)
+            return Container(create, harness, FOLDERS, files, limits, card=card, tighten=not self.options.runtime)
 
         return WarmSlot(start, Exchange, limits, calls_per_start=1 if card else CALLS_PER_START)
 
@@ -129,7 +129,8 @@ def _report(options: Options) -> dict[str, Capability]:
             f"the container engine cannot give {options.device}: it has neither the NVIDIA runtime nor a device of CDI",
             hint="install the NVIDIA Container Toolkit 1.17.8 or later and restart the engine; or use --device cpu",
         )
-    memory = cgroup("MemoryLimit", "the container's memory; a call's share is sampled")
+    spare = f", {_WARM_BYTES >> 30} GiB of it for the warm process" if options.runtime else ""
+    memory = cgroup("MemoryLimit", f"the container's memory{spare}; a call's share is sampled")
     report = {
         "fs_isolated": Capability("enforced", f"container ({runtime}), read-only root and binds"),
         "net_isolated": Capability("enforced", "no network, seccomp"),
@@ -197,8 +198,7 @@ def _host_config(options: Options, limits: Limits, view: mounts.View, by_cdi: bo
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "PidsLimit": limits.processes + 1,
-        "Memory": _START_BYTES,
-        "MemorySwap": _START_BYTES,
+        **{name: _WARM_BYTES + limits.memory_bytes + 2 * limits.scratch_bytes for name in ("Memory", "MemorySwap")},
         **{name: _PERIOD_MICROSECONDS for name in ("CpuPeriod", "CpuQuota")},
         "OomScoreAdj": 500,
         "LogConfig": {"Type": "none"},

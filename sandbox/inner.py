@@ -6,6 +6,7 @@ library only; the Landlock calls go through ctypes because no released package o
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import math
@@ -63,6 +64,10 @@ _BIND_AND_CONNECT_TCP = 3
 _SCOPE_ABSTRACT_UNIX_SOCKET_AND_SIGNAL = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+#: Limits that gVisor's kernel does not know; the filter refuses what they bound.
+_NOT_EVERYWHERE = (resource.RLIMIT_MSGQUEUE,)
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -248,4 +253,5 @@ def limit_resources(limits: Limits, *, mapped_bytes: int | None, processes: int 
         if current[1] != resource.RLIM_INFINITY:
             wanted = min(wanted[0], current[1]), min(wanted[1], current[1])
         if wanted != current:  # the filter refuses any change of the core limit
-            resource.setrlimit(which, wanted)
+            with contextlib.suppress(ValueError) if which in _NOT_EVERYWHERE else contextlib.nullcontext():
+                resource.setrlimit(which, wanted)

@@ -120,15 +120,16 @@ def _rehearse(layer: inner.Layer) -> dict[str, str]:
             _enter(Limits(), watch.mapped_bytes(), layer)
             os.write(write, json.dumps(inner.confinement()).encode())
             os._exit(0)
-        except OSError as error:
-            sys.stderr.write(f"{error}\n")
+        except Exception as error:
+            os.write(write, json.dumps(f"{type(error).__name__}: {error}").encode())
         finally:
             os._exit(1)
     os.close(write)
     with os.fdopen(read, "rb") as report:
         data = report.read()
     if os.waitpid(child, 0)[1] != 0:
-        raise RuntimeError("the inner layer (no_new_privs, Landlock, seccomp, rlimits) cannot be applied")
+        reason = json.loads(data or b'"no reason was given"')
+        raise RuntimeError(f"the inner layer (no_new_privs, Landlock, seccomp, rlimits) cannot be applied: {reason}")
     account: dict[str, str] = json.loads(data)
     return account
 
@@ -188,12 +189,12 @@ class _Server:
 
     def _supervise(self, number: int, child: int, observed: watch.Watch) -> str | None:
         """Wait until the child ends, the owner stops the call, or a total is exceeded; return which total, if so."""
-        ended = os.pidfd_open(child)
+        ended = _watched(child)
         try:
             due = time.monotonic() + _SAMPLE_SECONDS
             while True:
                 ready = self._wait(ended, due)
-                if ended in ready:
+                if ended in ready or (ended is None and _has_ended(child)):
                     return None
                 if self._line.fileno() in ready:
                     received = self._line.receive()
@@ -210,13 +211,27 @@ class _Server:
                     end = time.monotonic()
                     due = end + max(_SAMPLE_SECONDS, _SAMPLE_SHARE * (end - begin))
         finally:
-            os.close(ended)
+            if ended is not None:
+                os.close(ended)
 
-    def _wait(self, ended: int, due: float) -> set[int]:
+    def _wait(self, ended: int | None, due: float) -> set[int]:
         poller = select.poll()
-        for descriptor in (ended, self._line.fileno(), *self._line.outputs()):
+        for descriptor in (self._line.fileno(), *self._line.outputs(), *([] if ended is None else [ended])):
             poller.register(descriptor, select.POLLIN)
-        return {descriptor for descriptor, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
+        left = max(0.0, due - time.monotonic())
+        return {descriptor for descriptor, _ in poller.poll((left if ended is not None else min(left, 0.002)) * 1000)}
+
+
+def _watched(child: int) -> int | None:
+    """A descriptor that is readable when the child has ended; None on a kernel without (gVisor's)."""
+    try:
+        return os.pidfd_open(child)
+    except OSError:
+        return None
+
+
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _enter(limits: Limits, mapped: int, layer: inner.Layer) -> None:
