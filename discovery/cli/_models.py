@@ -70,7 +70,7 @@ def sample_prompt(task: Task, config: RunConfig, prompts: Prompts) -> list[dict[
 
 def estimate(config: RunConfig, messages: list[dict[str, str]]) -> dict[str, JSON]:
     """What a run would cost: calls, tokens, and US dollars per model if it made all calls (None: no price known)."""
-    from discovery.llm import Message, Usage, check_models, estimate_prompt
+    from discovery.llm import Message, Usage, estimate_prompt, price_of
     from discovery.llm.prices import cost
 
     calls = round(config.max_proposals * (1 + _MORE_CALLS))
@@ -78,7 +78,7 @@ def estimate(config: RunConfig, messages: list[dict[str, str]]) -> dict[str, JSO
         calls = min(calls, config.max_calls)
     one = estimate_prompt([Message(message["role"], message["content"]) for message in messages])  # type: ignore[arg-type]
     usage = Usage(calls * round(1.3 * one), calls * _REPLY_TOKENS, True)
-    prices = check_models(config)
+    prices = {model: price_of(model, config.llm.prices) for model in config.llm.models}
     return {
         "calls": calls,
         "prompt_tokens": usage.input_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ class Start:
         folder: Templates that go before the package's own, or None.
         origins: What `--from` names: files, runs, programs of runs.
         out: Folder that holds the runs.
+        plan_only: Whether nothing will be sent: then a missing key is only said.
 
     Attributes:
         prompts: Checked prompts; None without a model.
@@ -43,7 +45,14 @@ class Start:
     """
 
     def __init__(
-        self, task: Task, config: RunConfig, folder: Path | None, origins: Sequence[str], out: Path | None
+        self,
+        task: Task,
+        config: RunConfig,
+        folder: Path | None,
+        origins: Sequence[str],
+        out: Path | None,
+        *,
+        plan_only: bool = False,
     ) -> None:
         from discovery.course import check_seeds
         from discovery.propose import Symbolic
@@ -53,7 +62,8 @@ class Start:
         self.count = len(check_seeds(task, self._more))
         self.prompts: Prompts | None = None
         if config.llm.models:
-            self.prompts = _prompts(task, config, folder)
+            _check_models(config, plan_only)
+            self.prompts = _prompts(task, folder)
         elif folder is not None:
             raise ConfigError("--prompts has no effect without a model", hint="name one with --model")
         else:
@@ -69,11 +79,20 @@ class Start:
             self.prompts.record(journal)
 
 
-def _prompts(task: Task, config: RunConfig, folder: Path | None) -> Prompts:
-    from discovery.llm import check_models
+def _check_models(config: RunConfig, plan_only: bool) -> None:
+    from discovery.llm import Unauthorised, check_models
+
+    try:
+        check_models(config)
+    except Unauthorised as error:
+        if not plan_only:
+            raise
+        print(f"note: {error.message}", file=sys.stderr)
+
+
+def _prompts(task: Task, folder: Path | None) -> Prompts:
     from discovery.propose import Brief, Prompts, load_templates
 
-    check_models(config)
     return Prompts(load_templates(folder), Brief.of(task))
 
 

@@ -111,7 +111,7 @@ def command(
     resolved = resolve(config, sets or (), flags)
     spec = task_spec(task)
     loaded = load_task(spec)
-    start = Start(loaded, resolved, prompts, start_from or (), out)
+    start = Start(loaded, resolved, prompts, start_from or (), out, plan_only=dry_run)
     _check(loaded, resolved, control)
     if dry_run:
         _plan(loaded, resolved, start, as_json)

@@ -92,6 +92,23 @@ def test_a_dry_run_asks_nobody(home: Path, here: Command, server: Loopback) -> N
     assert not server.asked and not (home / "runs").exists()
 
 
+def test_a_plan_needs_no_key_and_a_run_does(home: Path, here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    command = ("run", "./toy", "--model", "openai/gpt-5-mini")
+    plan = here(*command, "--dry-run", cwd=home)
+    assert plan.returncode == 0 and "about $" in plan.stdout and "OPENAI_API_KEY" in plan.stderr
+    run = here(*command, cwd=home)
+    assert run.returncode == 5 and "OPENAI_API_KEY" in run.stderr and not (home / "runs").exists()
+
+
+def test_several_models_share_a_run(home: Path, here: Command, server: Loopback) -> None:
+    assert _run(here, home, server, "--model", "other", "--max-proposals", "24").returncode == 0
+    calls = _json(here("show", "@last", "--prompts", "--json", cwd=home))["calls"]
+    assert {call["model"] for call in calls} == {"mock", "other"}
+    assert {asked.body["model"] for asked in server.asked} == {"mock", "other"}
+    assert _json(here("replay", "@last", "--json", cwd=home))["equal"]
+
+
 def test_starting_from_files_and_runs(home: Path, here: Command, server: Loopback) -> None:
     (home / "start.py").write_text("value = 640\n")
     assert _run(here, home, server, "--from", "start.py").returncode == 0

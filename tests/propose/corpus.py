@@ -524,7 +524,7 @@ LOST = [
     ),
     Case(
         "an edit that fits twice",
-        _edit("    loads[", "    totals["),
+        _edit("    loads[0] = 1", "    loads[0] = 2"),
         None,
         BASE + "\n\ndef a(loads):\n    loads[0] = 1\n\n\ndef b(loads):\n    loads[0] = 1\n",
         trouble="edit does not apply",
