@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -196,7 +194,7 @@ def kills(proposals: int = 200, times: int = 20) -> None:
                 while process.poll() is None and (run is None or len(_prompts(run)) < enough):
                     time.sleep(rng.uniform(0.01, 0.1))
                     run = next((path.parent for path in folder.glob("runs/*/run.db")), None)
-                os.kill(process.pid, signal.SIGKILL)
+                process.kill()
                 process.wait()
                 assert run is not None
                 moments.append(time.monotonic())

@@ -73,13 +73,14 @@ class _Model:
 
     def most(self, request: Request) -> Amount:
         """The most that a reply to `request` can cost. Until the model has answered once, nobody knows whether it keeps
-        to what it is asked for: with a limit on spending its first call goes alone."""
-        if self.dearest is None or not self.limited:
+        to what it is asked for: with a limit on spending its first call goes alone. People are trusted to."""
+        if not self.chat.free and (self.dearest is None or not self.limited):
             return Amount(_UNBOUNDED, _UNBOUNDED)
+        seen = self.dearest or Amount(0.0, 0)
         prompt = prompt_bound(request.messages)
         price = self.price or Price(input=0, output=0)
         usd = (prompt * price.input + request.max_tokens * price.output) / 1e6
-        return Amount(max(usd, self.dearest.usd), max(prompt + request.max_tokens, self.dearest.tokens))
+        return Amount(max(usd, seen.usd), max(prompt + request.max_tokens, seen.tokens))
 
 
 @dataclass

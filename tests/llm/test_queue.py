@@ -12,7 +12,7 @@ from model_setting import META
 
 from discovery.config import LLMConfig, Price
 from discovery.errors import ConfigError, NotFound
-from discovery.llm import CallKey, Drained, Gateway, Message, Reply, answer, queue, waiting
+from discovery.llm import CallKey, Drained, Gateway, Limits, Message, Reply, answer, queue, waiting
 from discovery.llm.queue import QueueChat
 from discovery.store import Journal
 from discovery.testing.chat import request, run
@@ -32,9 +32,10 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     yield folder
 
 
-def gateway(journal: Journal) -> Gateway:
+def gateway(journal: Journal, limits: Limits = Limits()) -> Gateway:  # noqa: B008 - frozen
     free = Price(input=0, output=0)
-    return Gateway(journal, {"queue": QueueChat(journal.folder)}, LLMConfig(), prices={"queue": free})
+    chats = {"queue": QueueChat(journal.folder)}
+    return Gateway(journal, chats, LLMConfig(), prices={"queue": free}, limits=limits)
 
 
 async def ask(gateway: Gateway, number: int) -> Reply:
@@ -49,7 +50,7 @@ async def until_waiting(folder: Path, count: int) -> None:
 def test_prompts_wait_as_pages_and_answers_are_taken(folder: Path) -> None:
     async def work() -> None:
         with Journal.open(folder, write=True) as journal:
-            async with gateway(journal) as models:
+            async with gateway(journal, Limits(usd=1)) as models:
                 asking = [asyncio.create_task(ask(models, number)) for number in (10, 9)]
                 await until_waiting(folder, 2)
                 first, second = waiting(folder)
