@@ -22,11 +22,14 @@ from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.feedback import rendered
 from discovery.tasks.nash.proof.lemmas import simplified
-from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, placed, prove, screened
+from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, exceeded, placed, prove
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
 __all__ = ["Judge"]
+
+#: A program that some state makes worse than this guarantees nothing.
+_TRIVIAL = Fraction(999, 1000)
 
 #: What a strategy costs in the score: of two programs of one bound the shorter is better.
 _STRATEGY = 1e-9
@@ -85,6 +88,10 @@ class Judge:
         new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
+        if new and len(systems) == 1 and quick.bound is not None:
+            known = Fraction(_KNOWN[self.language.players]).limit_denominator(10**6)
+            if exceeded(systems, known, self.solver, self.effort) is not None:
+                return quick  # the estimate was too low
         slow = prove(systems, self.solver, self.more, below=quick.bound)
         slow.proof_seconds += quick.proof_seconds
         slow.clock |= quick.clock
@@ -107,7 +114,7 @@ class Judge:
         return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
 
     def _screen(self, systems: list[System]) -> Verdict:
-        counterexample = screened(systems, self.solver, SEARCH)
+        counterexample = exceeded(systems, _TRIVIAL, self.solver, SEARCH, all_lines=True)
         if counterexample is None:
             return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
         outcome = Outcome("proved", Fraction(1), 1.0, 1.0, counterexample.value, counterexample)

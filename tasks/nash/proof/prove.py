@@ -30,11 +30,11 @@ __all__ = [
     "Piece",
     "decide",
     "estimated",
+    "exceeded",
     "placed",
     "plain_lines",
     "prove",
     "rationals",
-    "screened",
     "tight_lines",
 ]
 
@@ -172,7 +172,13 @@ def prove(
         below: Only bounds below this one are of interest.
     """
     outcome = Outcome()
-    known = {}
+    known: dict[int, dict[str, Any]] = {case: {} for case in range(len(systems))}
+    if claim is not None and _all_below(systems, known, claim, solver, effort, outcome):
+        outcome.status = _sound(systems, solver, outcome)
+        outcome.bound = claim if outcome.status == "proved" else None
+        return outcome
+    if claim is not None and outcome.refuted is not None:
+        return outcome
     for case, system in enumerate(systems):
         found = points[case] if points else estimated(system, solver, effort)
         outcome.clock |= bool(found.get("clock")) or found.get("status") == "timelimit"
@@ -277,12 +283,15 @@ def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver,
     return outcome
 
 
-def screened(systems: Sequence[System], solver: Solver, effort: Effort) -> Counterexample | None:
-    """A state in which every line is above 0.999, if one is found quickly: the bound is then 1."""
+def exceeded(
+    systems: Sequence[System], target: Fraction, solver: Solver, effort: Effort, *, all_lines: bool = False
+) -> Counterexample | None:
+    """A state in which every line is above `target`, if one is found quickly."""
     outcome = Outcome()
     quick = replace(effort, portfolio=effort.portfolio[:1], work=effort.work // 4)
     for case, system in enumerate(systems):
-        answer = decide(case, system, Fraction(999, 1000), plain_lines(system), solver, quick, outcome)
+        lines = plain_lines(system) if all_lines else set()
+        answer = decide(case, system, target, lines, solver, quick, outcome)
         if answer.answer == "sat":
             return answer.counterexample
     return None

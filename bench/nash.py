@@ -1,0 +1,127 @@
+"""How long proofs, estimates and searches of the family `nash` take. No test: it prints tables for RESULTS.md.
+
+.venv/bin/python bench/nash.py zoo                  proofs of known algorithms, solver start included
+.venv/bin/python bench/nash.py scores [PLAYERS]     stages over random programs
+.venv/bin/python bench/nash.py search [SEEDS [MINUTES [TASK]]]
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+
+from discovery.tasks.nash import zoo
+from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.proof.prove import SEARCH, prove
+from discovery.tasks.nash.stages import Judge
+from discovery.tasks.nash.task import NashTask
+
+#: Scores at which a search is timed: 3/4, 1/2, and what the issue asks for.
+RUNGS = (0.75, 0.5, 0.38198, 0.3394, 0.3336, 0.33334)
+
+
+def proofs() -> None:
+    """Time from nothing to a proof of the literature's bound."""
+    print("| program | bound | seconds, solver start included | seconds in Z3 | answer |\n| - | - | - | - | - |")
+    for name, known in zoo.KNOWN.items():
+        started = time.monotonic()
+        judge = Judge(NashLanguage(known.players))
+        systems = judge.systems(judge.language.lower(zoo.source(name)))
+        outcome = prove(systems, judge.solver, SEARCH, claim=known.bound)
+        judge.solver.close()
+        seconds = time.monotonic() - started
+        print(
+            f"| {name} | {known.bound} | {seconds:.2f} | {outcome.proof_seconds:.3f} | {outcome.status} |", flush=True
+        )
+
+
+def scores(players: int) -> None:
+    """Seconds of each stage over random programs, in a process that is warm."""
+    language, rng = NashLanguage(players), random.Random(0)
+    judge = Judge(language)
+    judge.solver.start()
+    times: dict[str, list[float]] = {}
+    totals = []
+    start = "x, y, w, z = StationaryPoint()" if players == 2 else "x, y, z, u, v, w = JointStationaryPoint()"
+    for _ in range(40):
+        program = language.check(start)
+        for _ in range(rng.randint(1, 4)):
+            program = language.check(language.mutate(program, rng))
+        total = 0.0
+        for stage in NashTask.stages:
+            started = time.monotonic()
+            verdict = judge.judge(program.source, stage.name)
+            times.setdefault(stage.name, []).append(time.monotonic() - started)
+            total += times[stage.name][-1]
+            if not verdict.advance:
+                break
+        totals.append(total)
+    judge.solver.close()
+    print("| stage | programs | median s | mean s | largest s |\n| - | - | - | - | - |")
+    for name, each in [*times.items(), ("all", totals)]:
+        print(
+            f"| {name} | {len(each)} | {statistics.median(each):.2f} | {statistics.mean(each):.2f} | {max(each):.2f} |"
+        )
+
+
+def search(seeds: int, minutes: float, task: str) -> None:
+    """Seconds until a search without a model reaches each rung, by seed."""
+    print(f"| seed | {' | '.join(map(str, RUNGS))} | best proved | proposals |\n|{' - |' * (len(RUNGS) + 3)}")
+    reached: list[dict[float, float]] = []
+    for seed in range(seeds):
+        times, best, proposals = one_search(seed, minutes, task)
+        reached.append(times)
+        cells = " | ".join(f"{times[rung]:.0f}" if rung in times else "-" for rung in RUNGS)
+        print(f"| {seed} | {cells} | {best} | {proposals} |", flush=True)
+    medians = [statistics.median(times.get(rung, float("inf")) for times in reached) for rung in RUNGS]
+    print(f"| median | {' | '.join(f'{each:.0f}' for each in medians)} | | |")
+
+
+def one_search(seed: int, minutes: float, task: str) -> tuple[dict[float, float], float, int]:
+    """Rung to seconds, the best bound and the number of proposals of one run."""
+    times: dict[float, float] = {}
+    best, proposals = 1.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "discovery", "run", task, "--seed", str(seed), "--workers", "2"]
+        command += ["--max-time", f"{minutes}m", "--max-proposals", "1000000", "--out", folder, "--display", "json"]
+        started = time.monotonic()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                event = json.loads(line) if line.startswith("{") else {}
+                if event.get("status") is not None and event.get("index") is not None:
+                    proposals += 1
+                    if event["status"] == "proved" and event.get("score") is not None:
+                        best = min(best, float(Fraction(-event["score"]).limit_denominator(10**7)))
+                        for rung in RUNGS:
+                            if best <= rung:
+                                times.setdefault(rung, time.monotonic() - started)
+                if RUNGS[-1] in times:
+                    process.terminate()
+                    break
+            process.stderr.read()
+    return times, best, proposals
+
+
+def main(arguments: list[str]) -> None:
+    """See the module."""
+    match arguments:
+        case ["zoo"]:
+            proofs()
+        case ["scores", *rest]:
+            scores(int(rest[0]) if rest else 2)
+        case ["search", *rest]:
+            given = [*rest, *["5", "5", "nash"][len(rest) :]]
+            search(int(given[0]), float(given[1]), given[2])
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
