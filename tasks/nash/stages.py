@@ -39,7 +39,8 @@ _KNOWN = {2: 0.33332, 3: 0.5999}
 
 #: Work for games of more than two players: SCIP needs nodes to find the worst state, and six digits cost too much.
 _MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2))
-_MANY_MORE = replace(CHECK, nodes=200, digits=(4, 3, 2), seconds=10.0, questions=24)
+_MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
+_MANY_MORE = replace(_MORE, digits=(4, 3, 2))
 
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
 _MARKS = {
@@ -54,7 +55,7 @@ class Judge:
     def __init__(self, language: NashLanguage) -> None:
         self.language = language
         self.solver = Solver()
-        self.effort, self.more = (SEARCH, CHECK) if language.players == 2 else (_MANY, _MANY_MORE)
+        self.effort, self.more = (SEARCH, _MORE) if language.players == 2 else (_MANY, _MANY_MORE)
         self._last: tuple[str, list[dict[str, Any]]] | None = None
 
     def judge(self, source: str, stage: str) -> Verdict:
