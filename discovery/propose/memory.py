@@ -6,7 +6,7 @@ import bisect
 import random
 from collections.abc import Sequence
 
-from discovery.model import MEASURE, Proposal
+from discovery.model import Proposal
 from discovery.propose._base import Context, Parent, Told
 from discovery.store import Journal, Outcome
 
@@ -67,8 +67,8 @@ class Memory:
         return None if score is None or not scores else score - max(scores)
 
     def since(self, start: int, end: int) -> Sequence[Told]:
-        """The outcomes told as number `start` up to, not including, `end`, from 0, but for measurements anew."""
-        return [told for told in self._told[start:end] if told.operator != MEASURE]
+        """The outcomes told as number `start` up to, not including, `end`, from 0."""
+        return self._told[start:end]
 
     def context(
         self, proposal: Proposal, rng: random.Random, lessons: tuple[str, ...] = (), hints: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Memory:
         return Context(
             rng=rng,
             parents=tuple(self._parent(key) for key in proposal.parents),
-            recent=tuple(told for told in self._told[-_RECENT:] if told.operator != MEASURE),
+            recent=tuple(self._told[-_RECENT:]),
             best=tuple(self._told[first] for _, first in self._best),
             known=known,
             lessons=lessons,

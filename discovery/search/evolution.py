@@ -37,9 +37,7 @@ class Evolution(Strategy):
         self._age = 0
 
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Winners of tournaments; the second of one without the first."""
-        if not self._alive:
-            return (rng.choice(self.seeds),)
+        """Winners of tournaments. Where one program wins them all, it is the only parent."""
         return different(lambda taken: self._winner(rng, taken), count)
 
     def take(self, key: str, outcome: Outcome) -> None:
@@ -53,6 +51,9 @@ class Evolution(Strategy):
             self._alive.remove(entry)
 
     def _winner(self, rng: random.Random, taken: Collection[str]) -> str | None:
-        drawn = [rng.choice(self._alive) for _ in range(self.tournament)]
-        ranked = [(self.estimates.value(key), age, key) for age, key in drawn if key not in taken]
-        return max(ranked)[2] if ranked else None
+        if not self._alive:
+            winner = rng.choice(self.seeds)
+        else:
+            drawn = [rng.choice(self._alive) for _ in range(self.tournament)]
+            winner = max((self.estimates.value(key), age, key) for age, key in drawn)[2]
+        return None if winner in taken else winner

@@ -59,7 +59,8 @@ def test_a_run_with_models(home: Path, here: Command, server: Loopback, search: 
     assert {proposal.model for proposal in written} == {"cheap", "dear"}
     assert spent["dear"] > 10 * spent["cheap"] > 0
     operators = {proposal.operator for proposal in written}
-    assert operators == ({"mutate"} if search == "best_of_n" else {"init", "mutate", "cross"})
+    assert operators - {"cross"} == ({"mutate"} if search == "best_of_n" else {"init", "mutate"})
+    assert "cross" in operators or search in ("evolution", "best_of_n")
     prompts = [each.prompt for each in asked]
     assert not any(TARGET in prompt or "target" in prompt.lower() for prompt in prompts), "the target is no prompt's"
     for heading in HISTORY:
