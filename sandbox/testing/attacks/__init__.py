@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ._base import KIT_LIMITS, Attack
 from .answers import ANSWERS
+from .kernel import KERNEL
 from .leftovers import LEFTOVERS, Leftover
 from .reach import REACH
 from .resources import RESOURCES
@@ -15,4 +16,4 @@ from .resources import RESOURCES
 __all__ = ["ATTACKS", "KIT_LIMITS", "LEFTOVERS", "Attack", "Leftover"]
 
 #: Every attack of the kit.
-ATTACKS: tuple[Attack, ...] = (*RESOURCES, *REACH, *ANSWERS)
+ATTACKS: tuple[Attack, ...] = (*RESOURCES, *REACH, *KERNEL, *ANSWERS)
