@@ -13,45 +13,64 @@ from typing import Any
 
 from discovery.model import JSON
 from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.proof.lemmas import labels, rewritten
 from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.smtlib import smtlib
 
-__all__ = ["CHECKER", "FOLDER", "certificate", "ordering", "recipe", "texts"]
+__all__ = ["CHECKER", "FOLDER", "as_proved", "certificate", "ordering", "recipe", "texts"]
 
 FOLDER = "certificate"
 
 
-def recipe(pieces: Sequence[Any]) -> list[dict[str, JSON]]:
-    """The recipe of a proof, given as `proof.prove.Piece`s, one a case."""
+def recipe(pieces: Sequence[Any], systems: Sequence[System]) -> list[dict[str, JSON]]:
+    """The recipe of a proof of `systems`, given as `proof.prove.Piece`s, one a case."""
     return [
         {
             "case": piece.case,
             "ordering": piece.ordering,
             "regrets": "(declare-const |f" in piece.text,
             "lines": list(piece.lines),
+            "simpler": list(labels(systems[piece.case - 1])),
         }
         for piece in pieces
     ]
 
 
-def ordering(steps: Sequence[Mapping[str, JSON]], case: int) -> int:
-    """The variable ordering that the recipe names for a case, from 1."""
-    return int(next(step for step in steps if step["case"] == case)["ordering"])
+def ordering(steps: Sequence[Mapping[str, JSON]], name: str) -> int:
+    """The variable ordering to begin with for a file of `texts`: what the recipe names, 4 for a lemma."""
+    found = [int(step["ordering"]) for step in steps if name == f"case{step['case']}.smt2"]
+    return found[0] if found else 4
 
 
-def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
-    """File name to SMT-LIB text, one for each case: together they say that no state exceeds `bound`.
+def as_proved(systems: Sequence[System], steps: Sequence[Mapping[str, JSON]]) -> list[System]:
+    """The systems with the simpler definitions that the recipe names, for which their lemmas have to be refuted.
 
     Raises:
         KeyError, TypeError, ValueError: `steps` is no recipe for these systems.
     """
     if sorted(step["case"] for step in steps) != list(range(1, len(systems) + 1)):
         raise ValueError(f"expected one proof for each of {len(systems)} cases; got {[step['case'] for step in steps]}")
+    chosen = {step["case"]: [str(label) for label in step["simpler"]] for step in steps}
+    found = [rewritten(system, chosen[number]) for number, system in enumerate(systems, 1)]
+    for number, system in enumerate(found, 1):
+        if labels(system) != chosen[number]:
+            raise ValueError(f"case {number} has no such definitions: {chosen[number]}")
+    return found
+
+
+def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
+    """File name to SMT-LIB text: lemmas and proof of each case. Together they say that no state exceeds `bound`.
+
+    Raises:
+        KeyError, TypeError, ValueError: `steps` is no recipe for these systems.
+    """
+    systems = as_proved(systems, steps)
     found = {}
     for step in sorted(steps, key=lambda step: step["case"]):
         system, lines = systems[step["case"] - 1], [str(label) for label in step["lines"]]
         places = {line.label: index for index, line in enumerate(system.lines)}
         kept = {places[label] for label in lines}
+        found.update({f"case{step['case']}-lemma{number}.smt2": text for number, text in enumerate(system.lemmas, 1)})
         problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
         comment = (
             f"Case {step['case']} of {len(systems)}: a state that meets the axioms and in which each of these lines\n"
@@ -66,7 +85,7 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
 def certificate(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
     """All files of the folder, by their path from the bundle. See `texts`."""
     proofs = texts(systems, bound, steps)
-    orderings = {name: ordering(steps, number) for number, name in enumerate(proofs, 1)}
+    orderings = {name: ordering(steps, name) for name in proofs}
     script = CHECKER.replace("$bound", str(bound)).replace("$orderings", repr(orderings).replace("'", '"'))
     files = {"bound.txt": f"{bound}\n", "axioms.txt": _statement(systems, bound, steps), "check.py": script, **proofs}
     return {f"{FOLDER}/{name}": text for name, text in files.items()}
@@ -79,7 +98,7 @@ def _statement(systems: Sequence[System], bound: Fraction, steps: Sequence[Mappi
         "Notation: U1(x,y) is the payoff of player 1 at (x, y), M1(y) its best payoff against y, and",
         "f1(x,y) = M1(y) - U1(x,y) its regret. All of these lie in [0, 1], and U <= M; that is not repeated below.",
     ]
-    for number, system in enumerate(systems, 1):
+    for number, system in enumerate(as_proved(systems, steps), 1):
         step = next(step for step in steps if step["case"] == number)
         used = set(step["lines"])
         lines += ["", f"Case {number} of {len(systems)}", "", "Axioms:"]
@@ -91,6 +110,9 @@ def _statement(systems: Sequence[System], bound: Fraction, steps: Sequence[Mappi
                 label = axiom.label
                 lines.append(f"  {label or 'definition of a computed value'}")
             lines.append(f"    {axiom}")
+        if system.lemmas:
+            lines += ["", f"Lemmas (case{number}-lemma*.smt2), which the simpler definitions above rest on:"]
+            lines += [f"  {label}" for label in labels(system)]
         lines += ["", "The algorithm's result is no worse than t if t <= each of some line's rows, where 0 <= q <= 1:"]
         for line in system.lines:
             if line.label in used:

@@ -15,7 +15,8 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
     """What can be proved of the program. A bound that stays unproved is not confirmed; nothing is claimed then."""
     judge = Judge(language)
     try:
-        outcome = prove(judge.systems(language.lower(source)), judge.solver, CHECK)
+        systems = judge.systems(language.lower(source))
+        outcome = prove(systems, judge.solver, CHECK)
     finally:
         judge.solver.close()
     if outcome.bound is None:
@@ -29,7 +30,7 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
         "bound": str(outcome.bound),
         "refuted": None if outcome.refuted is None else str(outcome.refuted),
         "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
-        "proof": recipe(outcome.pieces),
+        "proof": recipe(outcome.pieces, systems),
         "proof_seconds": outcome.proof_seconds,
     }
     return Evidence(True, claim, None, -bound, (-bound, -low), data=data)

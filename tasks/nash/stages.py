@@ -10,6 +10,7 @@ Limits are solver work. A program whose bound stays unproved is ranked by SCIP's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -103,7 +104,7 @@ class Judge:
     def verdict(self, outcome: Outcome, systems: list[System]) -> Verdict:
         """What an outcome means for the search."""
         size = _STRATEGY * max(sum(map(len, system.state.constructed)) for system in systems)
-        evidence = _evidence(outcome, outcome.estimate)
+        evidence = _evidence(outcome, outcome.estimate, systems)
         text = rendered(outcome)
         if outcome.status == "vacuous":
             message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
@@ -137,7 +138,7 @@ def _sharp(outcome: Outcome) -> bool:
     return outcome.estimate is not None and float(outcome.bound) <= outcome.estimate + 2e-6
 
 
-def _evidence(outcome: Outcome | None, estimate: float | None) -> dict[str, Any]:
+def _evidence(outcome: Outcome | None, estimate: float | None, systems: Sequence[System] = ()) -> dict[str, Any]:
     if outcome is None:
         return {"outcome": "unproved", "bound": None, "estimate": estimate}
     return {
@@ -148,6 +149,6 @@ def _evidence(outcome: Outcome | None, estimate: float | None) -> dict[str, Any]
         "refuted": None if outcome.refuted is None else str(outcome.refuted),
         "counterexample": None if outcome.counterexample is None else outcome.counterexample.to_json(),
         "proof_seconds": outcome.proof_seconds,
-        "proof": recipe(outcome.pieces),
+        "proof": recipe(outcome.pieces, systems),
         "reasons": outcome.reasons[:10],
     }

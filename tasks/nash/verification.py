@@ -116,9 +116,9 @@ def _proof(language: NashLanguage, source: str, claim: Claim | None) -> list[Che
     checks: list[Check] = []
     with Solver() as solver:
         checks += [_consistent(systems, solver)]
-        for number, text in enumerate(texts(systems, claim.bound, claim.recipe).values(), 1):
-            of = f"case {number} of {len(systems)}" if len(systems) > 1 else "the proof"
-            checks += [_first(text, ordering(claim.recipe, number), of, claim.bound, solver), _second(text, of, solver)]
+        for name, text in texts(systems, claim.bound, claim.recipe).items():
+            of, first = name.removesuffix(".smt2"), ordering(claim.recipe, name)
+            checks += [_first(text, first, of, claim.bound, solver), _second(text, of, solver)]
     return checks
 
 
@@ -144,9 +144,9 @@ def _first(text: str, order: int, of: str, bound: Fraction, solver: Solver) -> C
     found = _decided(text, order if order in range(7) else ORDERINGS[0], solver)
     match found.get("answer"):
         case "unsat":
-            return "Z3", True, f"{of}: no state exceeds {bound}"
+            return "Z3", True, f"{of}: unsatisfiable" + (f": no state exceeds {bound}" if "-" not in of else "")
         case "sat":
-            return "Z3", False, f"{of}: some state exceeds {bound}: the claimed bound is wrong"
+            return "Z3", False, f"{of}: satisfiable: the claimed bound {bound} is wrong, or what it is said to rest on"
     return "Z3", False, f"{of}: not proved again ({found.get('failed') or found.get('reason') or 'unknown'})"
 
 
@@ -154,9 +154,9 @@ def _second(text: str, of: str, solver: Solver) -> Check:
     found = solver.second(text, work=SECOND_WORK, seconds=SECOND_SECONDS)
     match found.get("answer"):
         case "unsat":
-            return "cvc5", True, f"{of}: no state exceeds the bound"
+            return "cvc5", True, f"{of}: unsatisfiable"
         case "sat":
-            return "cvc5", False, f"{of}: cvc5 finds a state that exceeds the bound, Z3 finds none: a conflict"
+            return "cvc5", False, f"{of}: cvc5 finds a model, Z3 finds none: a conflict"
     reason = found.get("failed") or found.get("reason") or "unknown"
     return "cvc5", True, f"{of}: re-check inconclusive ({reason}); the proof rests on Z3 alone"
 
