@@ -86,9 +86,9 @@ class Log:
     served: list[int]
 
     def in_flight(self) -> float:
-        """Mean number of requests under way, from the moment all places were first taken to the last arrival. What the
-        end of a run takes to empty depends on its last waits, not on us."""
-        start, end = self.arrived[min(2 * IN_FLIGHT, len(self.arrived) - 1)], self.arrived[-1]
+        """Mean number of requests under way while there was more to ask for: without the first and the last few. What a
+        run takes to begin and to end depends on its first and last waits, not on us."""
+        start, end = self.arrived[2 * IN_FLIGHT], self.arrived[-1 - 3 * IN_FLIGHT]
         spans = zip(self.arrived, self.waits, strict=True)
         busy = sum(max(0.0, min(begin + wait, end) - max(begin, start)) for begin, wait in spans)
         return busy / (end - start)
