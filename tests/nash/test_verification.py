@@ -199,6 +199,10 @@ def test_another_program_is_not_covered_by_the_record() -> None:
     assert failing(verified("dmp", tampered, files("dmp", document("dmp")))).keys() == {"program"}
     tampered["program"]["source"] = "x = nonsense("
     assert "no program" in failing(verified("dmp", tampered, {}))["program"]
+    for field, value in (("key", "0" * 64), ("id", "0" * 12)):
+        tampered = document("dmp")
+        tampered["program"][field] = value
+        assert failing(verified("dmp", tampered)).keys() == {"program"}
 
 
 @pytest.mark.usefixtures("remembered")
