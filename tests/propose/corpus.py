@@ -501,6 +501,65 @@ MORE = [
     ),
 ]
 
+LATER = [
+    Case(
+        "heading per function",
+        "### fits\n```python\ndef fits(load, size):\n    return load + size <= CAPACITY - 2\n```\nNothing else changes.",
+        SLACK,
+        BASE,
+    ),
+    Case(
+        "edit with filename fence",
+        "```python\npack.py\n<<<<<<< SEARCH\n" + _OLD_RETURN + "\n=======\n" + _NEW_RETURN + "\n>>>>>>> REPLACE\n```",
+        SLACK,
+        BASE,
+    ),
+    Case(
+        "code with trailing explanation comment fence inside",
+        "```python\n" + FIT + "```\n```text\nThis is it\n```",
+        FIT,
+    ),
+    Case("assistant prefix", "Assistant: Idea: best fit\n\nAssistant: ```python\n" + FIT + "```", FIT),
+    Case("latex-boxed", "\\boxed{\n```python\n" + FIT + "```\n}", FIT),
+    Case("def indented 1 space each", _fenced(_prefixed(FIT, " ")), FIT),
+    Case("two-space indentation whole program", _fenced(FIT.replace("    ", "  ")), FIT),
+    Case(
+        "rule with trailing semicolons",
+        _fenced("\n".join(x + (";" if x.strip().startswith(("m =", "u =")) else "") for l in SIGN.splitlines()) + "\n"),
+        SIGN,
+    ),
+    Case("rule with return typed tuple", _fenced(SIGN.replace('return u, {"m": m}', 'return (u, {"m": m})')), SIGN),
+    Case("rule wrapped in class-free string", 'rule = """\n' + SIGN + '"""', SIGN),
+    Case("markdown quote of edit", _prefixed(_edit(_OLD_RETURN, _NEW_RETURN), "> "), SLACK, BASE),
+    Case(
+        "edit plus commentary between",
+        "First:\n"
+        + _edit("CAPACITY = 100", "CAPACITY = 99")
+        + "\nand because of that\n"
+        + _edit("loads.append(0)", "loads.append(0)  # a new bin")
+        + "done",
+        NAMED,
+        BASE,
+    ),
+    Case(
+        "search markers inside bold",
+        "**<<<<<<< SEARCH**\n" + _OLD_RETURN + "\n**=======**\n" + _NEW_RETURN + "\n**>>>>>>> REPLACE**",
+        SLACK,
+        BASE,
+    ),
+    Case(
+        "edit with diff minus plus inside",
+        "<<<<<<< SEARCH\n-" + _OLD_RETURN + "\n=======\n+" + _NEW_RETURN + "\n>>>>>>> REPLACE",
+        SLACK,
+        BASE,
+    ),
+    Case("yaml-ish", "idea: fit\ncode: |\n" + _prefixed(FIT, "  "), FIT),
+    Case("fence with attributes", "```{.python .numberLines}\n" + FIT + "```", FIT),
+    Case("fence python:file", "```python:pack.py\n" + FIT + "```", FIT),
+    Case("prints first then code w/out fence", "The answer:\n\n    " + "\n    ".join(FIT.splitlines()), FIT),
+    Case("tool call json", '{"name": "submit", "arguments": {"code": ' + json.dumps(FIT) + "}}", FIT),
+]
+
 LOST = [
     Case("empty", "", None, trouble="empty reply"),
     Case("blanks and a stop token", " \n\n<|eot_id|>\n", None, trouble="empty reply"),
@@ -512,6 +571,13 @@ LOST = [
         "```javascript\nfunction pack(sizes) {\n  return sizes.map((_, i) => i);\n}\n```",
         None,
         trouble="wrong language",
+    ),
+    Case(
+        "an edit in words",
+        "Change line 5 from\n`    return load + size <= CAPACITY`\nto\n`    return load + size <= CAPACITY - 2`",
+        None,
+        BASE,
+        trouble="no program",
     ),
     Case("prose only", "One could try best fit, which picks the fullest bin.", None, trouble="no program"),
     Case("cut in the middle", f"```python\n{FIT[:200]}", None, trouble="cut off", cut_short=True),
@@ -534,7 +600,9 @@ LOST = [
 #: Replies that hold a program, whatever became of it.
 MALFORMED = [
     case
-    for case in (*WHOLE, *EDITS, *MORE, *LOST)
-    if not case.name.startswith("well formed") and case.trouble not in ("empty reply", "refusal", "no program")
+    for case in (*WHOLE, *EDITS, *MORE, *LATER, *LOST)
+    if not case.name.startswith("well formed")
+    and case.trouble not in ("empty reply", "refusal")
+    and case.name != "prose only"
 ]
-CASES = [*WHOLE, *EDITS, *MORE, *LOST]
+CASES = [*WHOLE, *EDITS, *MORE, *LATER, *LOST]

@@ -15,7 +15,8 @@ _LANGUAGES = frozenset({"python", "py", "python3", "text", "txt", "plaintext", "
 #: What a line of code looks like, in a language whose blocks are indented.
 _CODE = re.compile(
     r"^\s*(def |class |import \w|from \w[\w.]* import |@\w|return\b|(if|elif|for|while|with) .*:|else:|try:"
-    r"|[A-Za-z_][\w.]*(\[[^\]]*\])?\s*(\+|-|\*|/)?=[^=]|[)\]}],?\s*$|#)"
+    r"|[A-Za-z_][\w.]*(\s*,\s*[A-Za-z_]\w*)*(\s*:\s*\w+)?(\[[^\]]*\])?\s*(\+|-|\*|/)?=[^=]|\w+\(.*\)\s*$"
+    r"|[)\]}],?\s*$|#)"
 )
 _TAGS = re.compile(r"<(code|program|answer|solution|python|rule)\b[^>]*>(.*?)</\1>", re.S | re.I)
 _MANY = 2000  # more signs than this in a reply are not looked through for pairs of tags

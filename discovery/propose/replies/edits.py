@@ -79,14 +79,15 @@ def _marked(text: str) -> list[Edit]:
         search = replace = None
 
     for line in text.split("\n"):
-        if _START.match(line):
+        mark = line.strip(" \t*`_")  # markers may be set in bold, or as code
+        if _START.match(mark):
             close()
             search = []
         elif search is None:
             continue
-        elif replace is None and _MIDDLE.match(line):
+        elif replace is None and _MIDDLE.match(mark):
             replace = []
-        elif replace is not None and (_END.match(line) or _MIDDLE.match(line)):
+        elif replace is not None and (_END.match(mark) or _MIDDLE.match(mark)):
             close()
         elif replace is not None and _FENCE.match(line) and any(part.strip() for part in replace):
             close()  # the end was forgotten

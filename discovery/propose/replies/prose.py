@@ -73,7 +73,15 @@ def answer(text: str) -> str:
         if found[1] and depth == 0 and "<" + found[0][2:] not in text[: found.start()]:
             parts.clear()  # the beginning was in the prompt
         cursor = found.end()
-    return "".join(parts) + ("" if depth else text[cursor:])
+    return _unquoted("".join(parts) + ("" if depth else text[cursor:]))
+
+
+def _unquoted(text: str) -> str:
+    """A reply that is one Markdown quotation, without its marks."""
+    lines = text.split("\n")
+    if not all(line.startswith("> ") or line.strip() in ("", ">") for line in lines) or not text.strip():
+        return text
+    return "\n".join(line[2:] for line in lines)
 
 
 def one_line(text: str, length: int = _IDEA_LENGTH) -> str:
