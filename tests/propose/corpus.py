@@ -525,7 +525,7 @@ LATER = [
     Case("two-space indentation whole program", _fenced(FIT.replace("    ", "  ")), FIT),
     Case(
         "rule with trailing semicolons",
-        _fenced("\n".join(x + (";" if x.strip().startswith(("m =", "u =")) else "") for l in SIGN.splitlines()) + "\n"),
+        _fenced("\n".join(x + (";" if x.strip().startswith(("m =", "u =")) else "") for x in SIGN.splitlines()) + "\n"),
         SIGN,
     ),
     Case("rule with return typed tuple", _fenced(SIGN.replace('return u, {"m": m}', 'return (u, {"m": m})')), SIGN),
