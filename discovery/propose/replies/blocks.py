@@ -154,5 +154,6 @@ def bare_spans(text: str) -> Iterator[Block]:
     while last + 1 < len(lines) and (lines[last + 1][:1].isspace() or not lines[last + 1].strip()):
         last += 1
     for start in dict.fromkeys((flush[0], *flush[1:4])):
-        for end in dict.fromkeys((last, marks[-1])):
+        earlier = [number - 1 for number in reversed(flush[-3:]) if number > start]  # without what comes last
+        for end in dict.fromkeys((last, marks[-1], *earlier)):
             yield Block("\n".join(lines[start : end + 1]))
