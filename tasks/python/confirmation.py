@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare", "confirm"]
 
-_HELD_OUT_LEVEL = 0.05
 _SELECTION_ROUNDS = 3
 
 
@@ -110,21 +109,22 @@ def confirm(task: PythonTask, program: Program, ctx: Context) -> Evidence:
         data["pairs"]["held-out"] = [list(pair) for pair in held.pairs]
         data["failures"] += held.failures[:5]
     p = p_value(fresh.differences)
-    reason = _objection(task, p, fresh, held)
+    general = 0.0 if held is None else p_value(held.differences)
+    reason = _objection(task, p, general, fresh, held)
     claim = (
         f"{_verb(fresh)} the best seed program ({name}) by {fresh.effect:.4g} ({task.score_name}) on {fresh.distinct} "
     )
     claim += f"fresh sets of cases, one-sided p = {p:.2g}"
-    claim += "" if held is None else f"; on held-out cases by {held.effect:.4g}, p = {p_value(held.differences):.2g}"
+    claim += "" if held is None else f"; on held-out cases by {held.effect:.4g}, p = {general:.2g}"
     claim += f". Not confirmed: {reason}." if reason else "."
-    return Evidence(not reason, claim, p, fresh.effect, typical_interval(fresh.differences), cases, data)
+    return Evidence(not reason, claim, max(p, general), fresh.effect, typical_interval(fresh.differences), cases, data)
 
 
 def _verb(found: Comparison) -> str:
     return "Beats" if found.effect > 0 else "Does not beat" if found.effect < 0 else "Equals"
 
 
-def _objection(task: PythonTask, p: float, fresh: Comparison, held: Comparison | None) -> str:
+def _objection(task: PythonTask, p: float, general: float, fresh: Comparison, held: Comparison | None) -> str:
     """Why the claim does not hold, or ""."""
     failures = len(fresh.failures) + (0 if held is None else len(held.failures))
     if failures:
@@ -134,7 +134,7 @@ def _objection(task: PythonTask, p: float, fresh: Comparison, held: Comparison |
         if 2.0**-fresh.distinct > task.alpha:
             return f"cases() gave only {fresh.distinct} different sets of cases, too few to decide"
         return "the difference is within chance" if fresh.effect > 0 else "there is no improvement"
-    if held is not None and (held.effect <= 0 or p_value(held.differences) > _HELD_OUT_LEVEL):
+    if held is not None and (held.effect <= 0 or general > task.alpha):
         return "it does not carry over to the held-out cases"
     return ""
 

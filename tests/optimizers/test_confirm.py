@@ -116,6 +116,12 @@ class TestClaims:
         assert not evidence.confirmed and evidence.data["level"] == "search"
         assert "not shown to be so on the held-out tasks" in evidence.claim
 
+    def test_the_held_out_tasks_are_held_to_the_same_level(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ten of twelve seeds agree: p = 79/4096 = 0.019. The correction over finalists works on the larger p."""
+        evidence = self.conclude([0.1] * 12, [MARGIN + 0.1] * 10 + [MARGIN - 0.1] * 2, monkeypatch)
+        assert evidence.p_value == pytest.approx(79 / 4096)
+        assert not evidence.confirmed and evidence.data["level"] == "search"
+
     def test_better_on_the_held_out_tasks_only_claims_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         evidence = self.conclude([-0.1] * 12, [0.1] * 12, monkeypatch)
         assert not evidence.confirmed and evidence.claim.startswith("Not better")
