@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import math
 import shutil
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,17 @@ from discovery.store import Journal
 from discovery.store.files import write_file
 from discovery.task import Task, task_code
 
-__all__ = ["EVIDENCE", "SCHEMA", "default_name", "provenance", "read_bundle", "seal", "write_bundle"]
+__all__ = [
+    "EVIDENCE",
+    "SCHEMA",
+    "default_name",
+    "misnumbered",
+    "provenance",
+    "read_bundle",
+    "seal",
+    "search_scores",
+    "write_bundle",
+]
 
 EVIDENCE = "evidence.json"
 SCHEMA = "discovery.evidence/1"
@@ -30,6 +41,26 @@ _MAX_BYTES = 32 << 20
 def default_name(task: Task, key: str) -> str:
     """A module name for program `key`: the task's name and the first six characters of the id."""
     return f"{task.name.replace('-', '_')}_{key[:6]}"
+
+
+def misnumbered(provenance: Mapping[str, JSON]) -> str:
+    """The stage whose recorded measurements are not numbered 0, 1, 2, ..., each once; "" when all are."""
+    verdicts = provenance["search"]["verdicts"]
+    for stage in {verdict["stage"]: None for verdict in verdicts}:
+        numbers = [verdict["replicate"] for verdict in verdicts if verdict["stage"] == stage]
+        if any(type(number) is not int for number in numbers) or sorted(numbers) != list(range(len(numbers))):
+            return str(stage)
+    return ""
+
+
+def search_scores(provenance: Mapping[str, JSON]) -> tuple[float, ...]:
+    """What the run may have ranked the program by when it was confirmed, from the recorded verdicts: the score of its
+    last stage, and the means over the first two, three, ... measurements of that stage (later ones came after)."""
+    verdicts = provenance["search"]["verdicts"]
+    last = next((verdict["stage"] for verdict in reversed(verdicts) if verdict["replicate"] == 0), None)
+    scores = [verdict["score"] for verdict in verdicts if verdict["stage"] == last]
+    scores = [score for score in scores if type(score) is float and math.isfinite(score)]
+    return tuple(math.fsum(scores[:count]) / count for count in range(1, len(scores) + 1))
 
 
 def provenance(journal: Journal, key: str) -> dict[str, JSON]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from discovery.export import misnumbered, search_scores
 from discovery.model import JSON, Evidence, Rejected, Verdict
 from discovery.randomness import derive
 from discovery.sandbox import Array
@@ -165,8 +166,8 @@ def _search(language: NashLanguage, source: str, version: str, provenance: Mappi
     """The recorded verdicts, judged again. Limits are solver work, so they come out alike, with the same solvers."""
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
     keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
-    if len({verdict["stage"] for verdict in verdicts}) < len(verdicts):
-        return "search", False, "a stage is recorded twice"
+    if stage := misnumbered(provenance):
+        return "search", False, f"{stage} is recorded twice, or without its first measurement"
     judge, told = Judge(language), []
     try:
         for recorded in verdicts:
@@ -181,7 +182,8 @@ def _search(language: NashLanguage, source: str, version: str, provenance: Mappi
                     )
                 told.append(f"{recorded['stage']} was limited by the clock, which does not repeat")
                 continue
-            again = replace(judge.judge(source, str(recorded["stage"])), stage=str(recorded["stage"]))
+            again = judge.judge(source, str(recorded["stage"]))
+            again = replace(again, stage=str(recorded["stage"]), replicate=int(recorded["replicate"]))
             if reason := _mismatch(keep(recorded), keep(_plain(again))):
                 return "search", False, f"{recorded['stage']}: {reason}"
             told.append(f"{again.stage} {again.status}" + ("" if again.score is None else f" {again.score:+.6f}"))
@@ -195,10 +197,11 @@ def _confirmation(language: NashLanguage, source: str, version: str, provenance:
     keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
     if entry is None:
         return "confirmation", True, "none recorded: the bundle claims nothing beyond search"
-    last = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["score"] is not None]
-    expected = {"key": provenance["program"]["key"], "search_score": last[-1] if last else None}
-    if reason := _mismatch({name: entry[name] for name in expected}, expected):
+    if reason := _mismatch({"key": entry["key"]}, {"key": provenance["program"]["key"]}):
         return "confirmation", False, reason
+    score, possible = entry["search_score"], search_scores(provenance)
+    if type(score) is not float or score not in possible:
+        return "confirmation", False, f"search_score is recorded as {score}; the recorded verdicts give {possible}"
     if entry["confirmed"] is not entry["evidence"]["confirmed"]:
         return "confirmation", False, "the bundle calls confirmed what its own evidence does not, or the reverse"
     again = confirm(language, source)

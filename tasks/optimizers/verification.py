@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from discovery.export import misnumbered, search_scores
 from discovery.model import JSON, Evidence, Rejected, Verdict
 from discovery.randomness import derive
 from discovery.sandbox import Array
@@ -180,10 +181,8 @@ def _gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def _search(source: str, provenance: Mapping[str, JSON], ctx: Context) -> Check:
     judge, seed = Judge(ctx.slot), int(provenance["run"]["config"]["seed"])
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
-    for stage in {verdict["stage"] for verdict in verdicts}:
-        replicates = [verdict["replicate"] for verdict in verdicts if verdict["stage"] == stage]
-        if sorted(replicates, key=str) != list(range(len(replicates))):
-            return "search", False, f"{stage} is recorded twice, or without its first measurement"
+    if stage := misnumbered(provenance):
+        return "search", False, f"{stage} is recorded twice, or without its first measurement"
     told = []
     for recorded in verdicts:
         stage = recorded["stage"]
@@ -233,17 +232,18 @@ def _confirmation(source: str, provenance: Mapping[str, JSON], ctx: Context) -> 
         candidate = Trainer(ctx.slot, ctx.limits, source)
         adamw = Trainer(ctx.slot, ctx.limits, zoo.sources()["adamw"])
         checks.append(_repeated(recorded, compare(candidate, adamw, SEARCH + HELD_OUT, seed, seed)))
-        if checks[-1][1] and recorded["data"]["level"] != "none":
-            checks.append(_fresh(confirm(candidate, ctx.seed), recorded["data"]["level"]))
+        if checks[-1][1] and entry["confirmed"]:
+            checks.append(_fresh(confirm(candidate, ctx.seed)))
     return checks
 
 
 def _entry(entry: Mapping[str, Any], provenance: Mapping[str, JSON]) -> Check:
     """Whether the entry belongs to this program; p after correction is the engine's to check."""
-    full = [verdict["score"] for verdict in provenance["search"]["verdicts"] if verdict["stage"] == "full"]
-    expected = {"key": provenance["program"]["key"], "search_score": full[-1] if full else None}
-    if reason := mismatch({name: entry[name] for name in expected}, expected):
+    if reason := mismatch({"key": entry["key"]}, {"key": provenance["program"]["key"]}):
         return "finalist", False, reason
+    score, possible = entry["search_score"], search_scores(provenance)
+    if type(score) is not float or score not in possible:
+        return "finalist", False, f"search_score is recorded as {score}; the recorded verdicts give {possible}"
     if entry["confirmed"] and not entry["evidence"]["confirmed"]:
         return "finalist", False, "the bundle calls confirmed what its own evidence does not"
     return "finalist", True, "the confirmation is of this program"
@@ -281,7 +281,7 @@ def _repeated(recorded: Mapping[str, Any], again: Evidence) -> Check:
     return "confirmation", True, f"{told}, so only effects and level are compared, and they agree"
 
 
-def _fresh(fresh: Evidence, level: str) -> Check:
+def _fresh(fresh: Evidence) -> Check:
     search, held_out = (fresh.data["pooled"][kind] for kind in ("search", "held_out"))
-    holds = search["p_value"] < 0.05 and (level == "search" or held_out["effect"] > 0)
+    holds = search["p_value"] < 0.05 and held_out["effect"] > 0
     return "fresh seeds", holds, ("the effect holds" if holds else "the effect does not hold") + f": {fresh.claim}"

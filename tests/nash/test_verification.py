@@ -53,6 +53,13 @@ def test_what_was_proved_is_proved_again(name: str) -> None:
     assert ("made again" in told["confirmation"]) is (name == "dmp")
 
 
+def test_an_algorithm_that_was_judged_twice_is_proved_again() -> None:
+    told = document("dmp", confirmed=True)
+    told["search"]["verdicts"].append(told["search"]["verdicts"][-1] | {"replicate": 1})
+    result = verified("dmp", told)
+    assert result.holds, result.checks
+
+
 def test_where_the_second_solver_cannot_tell_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "SECOND_SECONDS", 2.0)
     result = verified("dfm", document("dfm"))

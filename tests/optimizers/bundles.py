@@ -17,14 +17,15 @@ CONTEXT = Context(InProcess(), 5, Limits())
 RUN_SEED = 7
 
 
-def verdicts(name: str, stages: Sequence[str]) -> list[dict[str, Any]]:
+def verdicts(name: str, stages: Sequence[str], replicate: int = 0) -> list[dict[str, Any]]:
     """What search says of the zoo's rule `name`, as a bundle records it."""
     program = TASK.language.check(zoo.sources()[name])
     found = []
     for stage in TASK.stages:
         if stage.name in stages:
-            verdict = TASK.evaluate(program, stage, 0, replace(CONTEXT, seed=RUN_SEED))
-            found.append(json.loads(json.dumps(replace(verdict, stage=stage.name, cpu_seconds=1.5).to_json())))
+            verdict = TASK.evaluate(program, stage, replicate, replace(CONTEXT, seed=RUN_SEED))
+            verdict = replace(verdict, stage=stage.name, replicate=replicate, cpu_seconds=1.5)
+            found.append(json.loads(json.dumps(verdict.to_json())))
     return found
 
 

@@ -155,6 +155,18 @@ class TestTampering:
             return  # no export writes a module for such a record
         assert not result.holds
 
+    def test_a_rule_that_was_measured_again_was_ranked_by_a_mean(self, better: dict[str, Any]) -> None:
+        (again,) = verdicts("nadamw", ["full"], replicate=1)
+        record = copy.deepcopy(better)
+        record["search"].append(again)
+        assert verified("nadamw", record).holds  # confirmed before it was measured again
+        first = better["search"][-1]["score"]
+        assert first != again["score"]
+        record["confirmation"]["search_score"] = (first + again["score"]) / 2
+        assert verified("nadamw", record).holds
+        record["confirmation"]["search_score"] = again["score"]
+        assert "the recorded verdicts give" in failing(verified("nadamw", record))["finalist"]
+
     def test_the_difference_is_shown(self, better: dict[str, Any]) -> None:
         forged = copy.deepcopy(better)
         claim = forged["confirmation"]["evidence"]["claim"]

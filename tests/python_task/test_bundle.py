@@ -27,7 +27,7 @@ def provenance(task: PythonTask, source: str, context: Context, confirmed: bool 
         "run": {"name": "a-run", "config": {"seed": SEED}, "versions": {"task": task.version}},
         "program": {"id": program.id, "key": program.key, "source": source, "proposal": 3},
         "search": {"verdicts": [verdict.to_json() | {"stage": "cases"}]},
-        "confirmation": {"confirmed": confirmed, "evidence": evidence} if confirmed else None,
+        "confirmation": {"search_score": verdict.score, "confirmed": True, "evidence": evidence} if confirmed else None,
     }
 
 
@@ -86,6 +86,20 @@ def test_the_header_says_what_was_and_was_not_confirmed(largest: PythonTask, rec
 def test_an_honest_bundle_verifies(largest: PythonTask, record: dict[str, Any], context: Context) -> None:
     found = checks(largest, record, bundle(largest, record), context)
     assert all(found.values()) and len(found) == 5
+
+
+def test_a_program_that_was_measured_again_was_ranked_by_a_mean(
+    largest: PythonTask, record: dict[str, Any], context: Context
+) -> None:
+    program = largest.language.check(record["program"]["source"])
+    again = largest.evaluate(program, largest.stages[0], 1, Context(context.slot, SEED, context.limits))
+    (first,) = record["search"]["verdicts"]
+    twice = copy.deepcopy(record)
+    twice["search"]["verdicts"].append(again.to_json() | {"stage": "cases", "replicate": 1})
+    twice["confirmation"]["search_score"] = (first["score"] + again.score) / 2
+    assert checks(largest, twice, bundle(largest, twice), context)["search score"]
+    twice["confirmation"]["search_score"] = 2 * first["score"]
+    assert not checks(largest, twice, bundle(largest, twice), context)["search score"]
 
 
 def test_an_unconfirmed_bundle_verifies_without_a_claim(
