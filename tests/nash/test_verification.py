@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import CONTEXT, document, files, task_of
+from nash_bundles import CONTEXT, document, files, task_of
 
 from discovery.model import Evidence, Program
 from discovery.task import Verification

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from discovery.sandbox import Sandbox, Slot, open_sandbox
@@ -16,7 +17,13 @@ from discovery.sandbox.testing import KIT_LIMITS, kit_harness
 
 
 @pytest.fixture
-def slot() -> Iterator[Slot]:
+def others() -> set[psutil.Process]:
+    """Processes below this one before the test's own sandbox is opened: some other test's, and none of its business."""
+    return set(psutil.Process().children(recursive=True))
+
+
+@pytest.fixture
+def slot(others: set[psutil.Process]) -> Iterator[Slot]:
     """A bubblewrap slot of the test's own."""
     with open_sandbox("bubblewrap").open(kit_harness(), KIT_LIMITS) as slot:
         yield slot
