@@ -9,6 +9,7 @@ What comes over the stream is no more trusted than a candidate's pipe: every len
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -35,6 +36,8 @@ _START_SECONDS = 120.0
 #: From "stop" to the report of the end; beyond it the container is killed.
 _STOP_SECONDS = 0.5
 _SEND_SECONDS = 60.0
+#: The engine removes by itself a container that ended; so long that is waited for.
+_REMOVAL_SECONDS = 30.0
 _READ_BYTES = 1 << 16
 #: A header of the engine's multiplexed stream: which stream, three zeros, length.
 _MULTIPLEX = struct.Struct(">BxxxI")
@@ -186,6 +189,8 @@ def _remove(client: APIClient, container: str) -> None:
         if "already in progress" not in str(error):
             message = f"a container cannot be removed: {error}"
             raise SandboxError(message, hint=f"docker rm --force {container}") from error
+        with contextlib.suppress(docker.errors.APIError, requests.RequestException, OSError):
+            client.wait(container, condition="removed", timeout=_REMOVAL_SECONDS)
     except (requests.RequestException, OSError):
         return
 
