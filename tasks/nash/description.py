@@ -7,11 +7,13 @@ from discovery.tasks.nash.vocabulary import ARITHMETIC, MAX_STATEMENTS, MAX_STRA
 
 __all__ = ["description"]
 
+#: They show the form. None may be good: a run from trivial seeds would start from what it should find.
 _EXAMPLES = {
-    2: """x, y, w, z = StationaryPoint()
-wlog(f1(w, z) >= f2(w, z))
-m: P2 = Mix(y, z, 1/2)
-b: P1 = BestResponse(m)
+    2: """x: P1 = Random()
+y: P2 = Random()
+wlog(f1(x, y) >= f2(x, y))
+u, v = MaxPayoff(U1 + U2)
+m: P2 = Mix(y, v, 1/4)
 """,
     3: """z: P3 = Random()
 x, y = ZeroSum(z, U1 - U2)
@@ -26,7 +28,8 @@ def description(known: Words) -> str:
     profile = ", ".join("xyz"[:n]) if n <= 3 else "s1, ..., sn"
     others = "y" if n == 2 else "y, z" if n == 3 else "s2, ..., sn"
     lines = [
-        "A program constructs strategies; it is compiled and interpreted, never executed. For example:",
+        "A program constructs strategies; it is compiled and interpreted, never executed. An example of the form, not "
+        "of a good program:",
         "",
         "```python",
         *_EXAMPLES.get(n, _EXAMPLES[3] if n == 3 else "").rstrip().split("\n"),

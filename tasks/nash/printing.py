@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
-from discovery.tasks.nash.blocks._base import COEFFICIENT
+from discovery.tasks.nash.blocks._base import COEFFICIENT, payoff_text
 from discovery.tasks.nash.program import ancestors, tree
 from discovery.tasks.nash.vocabulary import Words
 
-__all__ = ["payoff_text", "source_of"]
+__all__ = ["source_of"]
 
 _INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 
@@ -38,17 +38,6 @@ def source_of(form: Form, known: Words) -> str:
 
 def _digests(block: Block) -> set[str]:
     return {tree(block, Ref(name)) for statement in block.statements for name in statement.outputs}
-
-
-def payoff_text(coefficients: Iterable[int | Fraction]) -> str:
-    """`U1 - 2*U2` for the coefficients 1, -2."""
-    parts: list[str] = []
-    for player, c in enumerate(coefficients, 1):
-        if c:
-            size = "" if abs(c) == 1 else f"{abs(c)}*"
-            sign = ("-" if c < 0 else "") if not parts else (" - " if c < 0 else " + ")
-            parts.append(f"{sign}{size}U{player}")
-    return "".join(parts) or "0*U1"
 
 
 class _Printer:

@@ -26,12 +26,8 @@ profile at which no player can gain more than a bound by deviating, payoffs lyin
 
 An algorithm constructs strategies with building blocks, each of which guarantees something in every game. Then all
 constructed strategies are mixed as well as possible, and the best profile is returned. The score is minus the bound
-that is **proved** for it in exact arithmetic, over all games, all ties, all legal outputs of the blocks. {known}
+that is **proved** for it in exact arithmetic, over all games, all ties, all legal outputs of the blocks.
 """
-_KNOWN = {
-    2: "Known: 1/2, 0.382, 0.3393, and 1/3, which is the best known.",
-    3: "Known: 3/5 by extension of a two-player algorithm; 1/2 is claimed.",
-}
 
 _TWO = (
     Seed("best_responses", "x: P1 = Random()\ny: P2 = BestResponse(x)\n"),
@@ -62,7 +58,7 @@ class NashTask(Task):
             raise NotFound(f"task 'nash' has no variant {variant!r}", hint="write `nash` or `nash:3`, the players")
         self.players = int(variant or 2)
         self.name = "nash" if self.players == 2 else f"nash:{self.players}"
-        self.statement = _STATEMENT.format(players=self.players, known=_KNOWN[self.players])
+        self.statement = _STATEMENT.format(players=self.players)
         self.language: NashLanguage = NashLanguage(self.players)
         self.version = _version()
         self._judge: Judge | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -46,6 +47,14 @@ def test_seeds_are_proved_to_guarantee_nothing(judges: dict[int, Judge], players
     for seed in NashTask(str(players)).seeds():
         verdict = final(judges[players], seed.source)
         assert (verdict.status, verdict.evidence["bound"]) == ("proved", "1")
+
+
+@pytest.mark.parametrize("players", [2, 3])
+def test_prompts_tell_no_good_program_and_no_known_bound(judges: dict[int, Judge], players: int) -> None:
+    task = NashTask(str(players))
+    (example,) = re.findall(r"```python\n(.*?)```", task.language.describe(), re.DOTALL)
+    assert final(judges[players], example).evidence["bound"] == "1"
+    assert not re.search(r"0\.\d|\d/\d", task.statement)
 
 
 def test_verdicts_repeat(judges: dict[int, Judge]) -> None:

@@ -50,6 +50,7 @@ __all__ = [
     "Overload",
     "Routine",
     "moved",
+    "payoff_text",
     "permuted",
     "player_type",
 ]
@@ -122,7 +123,11 @@ class Call:
         return tuple(each for each in self.inputs if isinstance(each, Fraction))
 
     def __str__(self) -> str:
-        return f"{', '.join(self.outputs)} = {self.overload.op}({', '.join(map(str, self.inputs))})"
+        args = [str(each) for each in self.inputs]
+        count = self.overload.inputs.count(COEFFICIENT)
+        if count:
+            args[-count:] = [payoff_text(self.numbers[-count:])]
+        return f"{', '.join(self.outputs)} = {self.overload.op}({', '.join(args)})"
 
 
 @dataclass(frozen=True)
@@ -201,3 +206,14 @@ def moved(coefficients: Sequence[Any], order: Sequence[int]) -> tuple[Any, ...]:
     for player, coefficient in enumerate(coefficients, 1):
         result[order[player - 1] - 1] = coefficient
     return tuple(result)
+
+
+def payoff_text(coefficients: Iterable[int | Fraction]) -> str:
+    """`U1 - 2*U2` for the coefficients 1, -2."""
+    parts: list[str] = []
+    for player, c in enumerate(coefficients, 1):
+        if c:
+            size = "" if abs(c) == 1 else f"{abs(c)}*"
+            sign = ("-" if c < 0 else "") if not parts else (" - " if c < 0 else " + ")
+            parts.append(f"{sign}{size}U{player}")
+    return "".join(parts) or "0*U1"

@@ -38,12 +38,14 @@ class Line:
         multipliers: Names of q_1, ..., q_(n-1); the last one is 1 minus their sum.
         rows: One polynomial for each profile of a line, or the average of a square's corners: t is at most each.
         points: The same, as one polynomial for each player's regret: `rows[k] = sum_j q_j points[k][j]`.
+        mixed: What each row stands for: a strategy of the player whose line it is, or a square's average.
     """
 
     label: str
     multipliers: tuple[str, ...]
     rows: tuple[Poly, ...]
     points: tuple[tuple[Poly, ...], ...]
+    mixed: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,10 @@ def _lines(state: State) -> Iterator[Line]:
     movers = [i for i in everyone if len(state.strategies(i)) > 1] or [1]
     for player in movers:
         for others in state.opponents(player):
-            profiles = [state.profile(own, *others) for own in state.strategies(player)]
-            yield _line(state, f"line of player {player} at {', '.join(others)}", [[(_ONE, p)] for p in profiles])
+            mixed = state.strategies(player)
+            profiles = [state.profile(own, *others) for own in mixed]
+            label = f"line of player {player} at {', '.join(others)}"
+            yield _line(state, label, mixed, [[(_ONE, p)] for p in profiles])
     for i, j in combinations(movers, 2):
         rest = [state.strategies(k) for k in everyone if k not in (i, j)]
         for others in product(*rest):
@@ -147,10 +151,12 @@ def _lines(state: State) -> Iterator[Line]:
                 for c, d in combinations(state.strategies(j), 2):
                     corners = [(_ONE / 4, state.profile(x, y, *others)) for x in (a, b) for y in (c, d)]
                     at = f" at {', '.join(others)}" if others else ""
-                    yield _line(state, f"square {a} {b} by {c} {d}{at}", [corners])
+                    yield _line(state, f"square {a} {b} by {c} {d}{at}", ("its middle",), [corners])
 
 
-def _line(state: State, label: str, points: list[list[tuple[Fraction, tuple[str, ...]]]]) -> Line:
+def _line(
+    state: State, label: str, mixed: tuple[str, ...], points: list[list[tuple[Fraction, tuple[str, ...]]]]
+) -> Line:
     """A line whose points are weighted sums of profiles."""
     regrets = tuple(
         tuple(
@@ -163,7 +169,7 @@ def _line(state: State, label: str, points: list[list[tuple[Fraction, tuple[str,
     weights = [state.scalar(name) for name in names]
     weights.append(1 - sum(weights, constant(0)))
     rows = tuple(sum((q * f for q, f in zip(weights, point, strict=True)), constant(0)) for point in regrets)
-    return Line(label, names, rows, regrets)
+    return Line(label, names, rows, regrets, mixed)
 
 
 def _last(state: State, line: Line) -> Poly:

@@ -92,10 +92,10 @@ class Counterexample:
     Attributes:
         case: Number of the case, from 1.
         value: What the best line guarantees there: the program's regret in this state.
-        values: Value of every variable; rational unless `exact` is False.
+        values: Value of every variable and regret; rational unless `exact` is False.
         exact: Whether every value is rational and was checked in exact arithmetic. Otherwise some values are
             irrational and were checked within intervals narrower than 1e-24.
-        lines: Per line: label, what it guarantees, the mixing weights that attain it, the regrets of its points.
+        lines: Per line: label, what it guarantees, what is mixed with which weights, the regrets of its points.
         tight: Axioms that hold with equality, by label.
     """
 
@@ -115,7 +115,7 @@ class Counterexample:
         exact = all(value.low == value.high for value in values.values())
         tight = [c for c in system.axioms if c.relation != "=" and abs(c.poly.at(complete)) < Fraction(1, 10**9)]
         labels = tuple(f"{c.label}: {c}" for c in tight if not c.label.startswith("best response"))
-        return cls(case, min(line["value"] for line in lines), middle, exact, lines, labels)
+        return cls(case, min(line["value"] for line in lines), complete, exact, lines, labels)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: fractions as texts; lines in the order of what they guarantee, the worst first."""
@@ -140,4 +140,4 @@ class Counterexample:
 def _line(line: Line, values: Mapping[str, Fraction]) -> dict[str, Any]:
     points = [[poly.at(values) for poly in point] for point in line.points]
     value, weights = best_mixture(points)
-    return {"label": line.label, "value": value, "weights": weights, "regrets": points}
+    return {"label": line.label, "value": value, "mixed": line.mixed, "weights": weights, "regrets": points}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 from discovery.tasks.nash.proof.counterexample import Counterexample
 from discovery.tasks.nash.proof.prove import Outcome
@@ -34,15 +35,36 @@ def _state(state: Counterexample) -> list[str]:
     by_value = sorted(state.lines, key=lambda line: line["value"])
     tight = [line for line in by_value if line["value"] - state.value < Fraction(1, 10**4)]
     for line in tight[:_LINES]:
-        weights = ", ".join(f"{float(weight):.3f}" for weight in line["weights"])
-        lines.append(f"  tight: {line['label']} guarantees {float(line['value']):.5f} (weights {weights})")
-    values = ", ".join(f"{name} {float(value):.4f}" for name, value in _shown(state.values).items())
-    lines.append(f"  {values}")
+        lines.append(f"  tight: {line['label']} guarantees {float(line['value']):.5f}, {_mixture(line)}")
+    lines += _values(state.values)
     if state.tight:
-        lines.append(f"  tight axioms: {'; '.join(state.tight[:_LINES])}")
+        lines.append("  axioms that hold with equality there:")
+        lines += [f"    {axiom}" for axiom in state.tight[:_LINES]]
     return lines
 
 
-def _shown(values: Mapping[str, Fraction]) -> dict[str, Fraction]:
-    """Payoffs, best payoffs and the scalars of blocks, without the multipliers of lines."""
-    return {name: value for name, value in values.items() if not name.startswith("q")}
+def _mixture(line: Mapping[str, Any]) -> str:
+    """What a line is mixed to, by the names of its strategies."""
+    weights = [(float(weight), name) for weight, name in zip(line["weights"], line["mixed"], strict=True)]
+    shares = [name if weight > 0.9995 else f"{weight:.3f} {name}" for weight, name in weights if weight > 0.0005]
+    return f"by {' + '.join(shares)}"
+
+
+def _values(values: Mapping[str, Fraction]) -> list[str]:
+    """Payoffs and regrets by profile, best payoffs, and the scalars of blocks, without the multipliers of lines."""
+    table: dict[str, dict[str, str]] = {}
+    others = []
+    for name, value in values.items():
+        kind, _, rest = name.partition("(")
+        if kind[:1] in "Uf" and kind[1:].isdigit() and rest:
+            table.setdefault(rest.rstrip(")"), {})[kind] = f"{float(value):.4f}"
+        elif not name.startswith("q"):
+            others.append(f"{name} {float(value):.4f}")
+    players = sorted({kind[1:] for row in table.values() for kind in row}, key=int)
+    columns = [f"{letter}{player}" for letter in "Uf" for player in players]
+    width = max(map(len, table), default=0)
+    lines = ["  " + " ".join([" " * width, *(f"{column:>6}" for column in columns)])]
+    for profile in table:
+        cells = [f"{table[profile].get(column, '-'):>6}" for column in columns]
+        lines.append("  " + " ".join([f"{profile:{width}}", *cells]))
+    return [*lines, f"  {', '.join(others)}"]
