@@ -16,7 +16,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,7 +134,7 @@ class _Alone(Warm):
             environment = ENVIRONMENT | {"HOME": self._folder, "TMPDIR": self._folder}
             del environment["PYTHONPATH"]
             return subprocess.Popen(
-                [sys.executable, "-s", "-P", "-B", "-c", bootstrap, str(code)],
+                [mounts.interpreter(), "-s", "-P", "-B", "-c", bootstrap, str(code)],
                 stdin=control.fileno(),
                 stdout=log,
                 stderr=log,

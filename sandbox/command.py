@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from . import sources
 from ._base import Limits, Options
 from .devices import device_environment, device_nodes
 from .launch import STAGE, UNPRIVILEGED
-from .mounts import Bind, Hide, View
+from .mounts import Bind, Hide, View, interpreter
 from .seccomp import compiled_filter
 
 __all__ = ["ENVIRONMENT", "FOLDERS", "launch_probe", "launch_zygote"]
@@ -50,13 +49,13 @@ def launch_zygote(
     options: Options,
 ) -> subprocess.Popen[bytes]:
     """Start a sandbox whose pid 1 is a zygote that reads `control`; what it says while it boots goes to `log`."""
-    command = [sys.executable, "-s", "-P", "-B", "-m", f"{sources.RUNTIME_PACKAGE}.zygote"]
+    command = [interpreter(), "-s", "-P", "-B", "-m", f"{sources.RUNTIME_PACKAGE}.zygote"]
     return _launch(command, control.fileno(), log, limits, files, view, options)
 
 
 def launch_probe(log: int, view: View) -> subprocess.Popen[bytes]:
-    """Start a sandbox of the same kind that does nothing and ends with exit code 0."""
-    return _launch(["/usr/bin/env", "true"], subprocess.DEVNULL, log, Limits(), {}, view, Options())
+    """Start a sandbox of the same kind whose interpreter does nothing and ends with exit code 0."""
+    return _launch([interpreter(), "-I", "-S", "-c", ""], subprocess.DEVNULL, log, Limits(), {}, view, Options())
 
 
 def _launch(
@@ -89,7 +88,7 @@ def _launch(
             arguments += ["--remount-ro", folder]
         plan = handed_over(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
         bubblewrap = [shutil.which("bwrap") or "bwrap", "--args", plan, "--", *command]
-        launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(os.getpid())]
+        launcher = [interpreter(), "-I", "-S", str(Path(__file__).with_name("launch.py")), str(os.getpid())]
         return subprocess.Popen(
             [*launcher, json.dumps(view.sources), *bubblewrap],
             stdin=stdin,

@@ -11,7 +11,6 @@ The engine's socket is as good as root on this machine: this process holds it, a
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -169,7 +168,7 @@ def _device_request(card: int, by_cdi: bool) -> dict[str, Any]:
 def _creation(options: Options, limits: Limits, hidden: set[Path], by_cdi: bool) -> dict[str, Any]:
     """Request for a container, in the words of the engine's interface."""
     view = mounts.View(()) if options.image else mounts.narrow_view(hidden)
-    interpreter = _IMAGE_PYTHON if options.image else sys.executable
+    interpreter = _IMAGE_PYTHON if options.image else mounts.interpreter()
     bootstrap = Path(__file__).with_name("bootstrap.py").read_text()
     environment = {**ENVIRONMENT, **device_environment(options)}
     if options.image:

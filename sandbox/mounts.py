@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Bind", "Hide", "Link", "View", "host_view", "narrow_view"]
+__all__ = ["Bind", "Hide", "Link", "View", "host_view", "interpreter", "narrow_view"]
 
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -50,6 +50,14 @@ class View(NamedTuple):
     def sources(self) -> tuple[str, ...]:
         """Host paths of the binds, in order."""
         return tuple(entry.source for entry in self.entries if isinstance(entry, Bind))
+
+
+def interpreter() -> str:
+    """This interpreter by a path that is valid anywhere and in any view of ours: absolute, its folder without links and
+    without `..`, which would have to exist as well. Its own name stays as it is: an environment is known by it."""
+    known = sys.executable if os.path.isfile(sys.executable or "") else os.path.realpath("/proc/self/exe")
+    folder, name = os.path.split(known)
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def host_view(hidden: Iterable[Path]) -> View:
@@ -113,9 +121,20 @@ def _home() -> tuple[Path, ...]:
 
 def _prefix_paths() -> list[str]:
     """Parts of the interpreter's and the environment's folders; of the system's own, see the callers."""
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix} - {"/usr"}
-    prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
-    return [os.path.join(prefix, part) for prefix in sorted(prefixes) for part in _PREFIX_PARTS]
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    real = {os.path.realpath(prefix) for prefix in prefixes}
+    by_links = {os.path.dirname(os.path.dirname(path)) for path in _interpreter_names()}
+    prefixes |= real | {prefix for prefix in by_links if os.path.realpath(prefix) in real}
+    return [os.path.join(prefix, part) for prefix in sorted(prefixes - {"/usr", "/"}) for part in _PREFIX_PARTS]
+
+
+def _interpreter_names() -> list[str]:
+    """The interpreter's path, and those to which its links lead, up to the file."""
+    names = [interpreter()]
+    while os.path.islink(names[-1]):
+        folder = os.path.realpath(os.path.dirname(names[-1]))
+        names.append(os.path.normpath(os.path.join(folder, os.readlink(names[-1]))))
+    return names
 
 
 def _covers(binds: dict[str, str], hidden: Iterable[Path]) -> set[str]:
@@ -139,11 +158,9 @@ def _redundant(target: str, source: str, binds: dict[str, str], covers: set[str]
 
 
 def _interpreter_links(binds: dict[str, str]) -> dict[str, str]:
-    """Links on the way from `sys.executable` to the interpreter's file that no bind shows."""
-    links: dict[str, str] = {}
-    path = os.path.abspath(sys.executable)
-    while os.path.islink(path):
-        if not any(Path(path).is_relative_to(target) for target in binds):
-            links[path] = os.readlink(path)
-        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
-    return links
+    """Links on the way to the interpreter's file that no bind shows."""
+    return {
+        path: os.readlink(path)
+        for path in _interpreter_names()[:-1]
+        if not any(Path(path).is_relative_to(target) for target in binds)
+    }

@@ -26,6 +26,7 @@ from .command import ENVIRONMENT
 from .exchange import one_line
 from .limits import require_sane, require_within, to_plain
 from .line import MESSAGE_BYTES
+from .mounts import interpreter
 from .pipes import PipeExchange, readable
 from .warm import not_loaded, time_out, verdict
 
@@ -102,7 +103,7 @@ class _Worker:
         path = os.pathsep.join(os.path.abspath(entry or ".") for entry in sys.path)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-B", "-m", f"{__package__}.worker"],
+                [interpreter(), "-s", "-P", "-B", "-m", f"{__package__}.worker"],
                 stdin=theirs.fileno(),
                 stdout=self._log,
                 stderr=self._log,

@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, TaskError
 from discovery.evaluate import protocol
 from discovery.model import JSON, Evidence, Program, Verdict
+from discovery.sandbox.mounts import interpreter
 from discovery.task import Stage, Verification
 
 __all__ = ["RETRIES", "Pool"]
@@ -48,7 +48,7 @@ class _Worker:
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "discovery.evaluate.worker", str(os.getpid())),
+            *(interpreter(), "-P", "-m", "discovery.evaluate.worker", str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
