@@ -10,20 +10,47 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from discovery.config import RunConfig
-from discovery.errors import TaskError
+from discovery.errors import ConfigError, TaskError
 from discovery.events import Event
 from discovery.model import MEASURE, Program, Proposal, Rejected
-from discovery.propose import Context, Draft, Memory, Notebook, Proposer
+from discovery.propose import Agent, Context, Draft, Memory, Notebook, Proposer, Symbolic
 from discovery.propose.replies import one_line
 from discovery.randomness import stream
-from discovery.search import Stopping, make_strategy
-from discovery.store import Asked, Journal, Outcome
-from discovery.task import Task, check_source, task_code
+from discovery.search import STRATEGIES, Stopping, make_strategy
+from discovery.store import Asked, Journal, Outcome, RunMeta
+from discovery.task import Seed, Task, check_source, task_code
 
-__all__ = ["SEEDS", "Course", "check_seeds"]
+__all__ = ["SEEDS", "Course", "check_course", "check_seeds", "course_versions"]
 
 #: Kind of the note that holds the programs a run starts from besides the task's seeds: a list of sources.
 SEEDS = "seeds"
+
+
+#: What the parts of a course are called in messages.
+_PARTS = {"search": "the search strategy", "proposer": "the proposer"}
+
+
+def course_versions(config: RunConfig) -> dict[str, str]:
+    """Versions of what makes the choices of a run: of its strategy (`search`) and of its `proposer`."""
+    proposer = Agent if config.llm.models else Symbolic
+    return {"search": str(STRATEGIES[config.search.strategy].version), "proposer": str(proposer.version)}
+
+
+def check_course(meta: RunMeta, config: RunConfig) -> None:
+    """Refuse to go on with a run, or to replay it, by other choices than it began with.
+
+    Raises:
+        ConfigError: the strategy or the proposer is of another version by now.
+    """
+    for part, now in course_versions(config).items():
+        then = meta.versions.get(part, "1")  # nothing else was there before versions were recorded
+        if then != now:
+            raise ConfigError(
+                f"{_PARTS[part]} of run {meta.name} was of version {then} when it began and is of version {now} now: "
+                "it would choose otherwise, and the run could not be repeated",
+                hint=f"use discovery {meta.versions.get('discovery', 'as it was')}; or start a new run from its best "
+                f"programs with --from {meta.name}",
+            )
 
 
 def check_seeds(task: Task, more: Sequence[str] = ()) -> list[Program]:
@@ -34,9 +61,7 @@ def check_seeds(task: Task, more: Sequence[str] = ()) -> list[Program]:
         Rejected: the language refuses one in `more`.
     """
     programs: list[Program] = []
-    with task_code(task.name, "seeds"):
-        seeds = list(task.seeds())
-    for seed in seeds:
+    for seed in _own_seeds(task):
         try:
             programs.append(check_source(task, seed.source))
         except Rejected as error:
@@ -52,6 +77,18 @@ def check_seeds(task: Task, more: Sequence[str] = ()) -> list[Program]:
         if program.key not in {known.key for known in programs}:
             programs.append(program)
     return programs
+
+
+def _own_seeds(task: Task) -> list[Seed]:
+    with task_code(task.name, "seeds"):
+        seeds = list(task.seeds())
+    for place, seed in enumerate(seeds):
+        if not isinstance(seed, Seed) or not isinstance(seed.name, str) or not isinstance(seed.source, str):
+            raise TaskError(
+                f"seeds() of task {task.name!r} must return Seed(name, source) objects, both text; "
+                f"number {place} is {seed!r:.100}"
+            )
+    return seeds
 
 
 class Course:
@@ -80,7 +117,7 @@ class Course:
     ) -> None:
         self._task, self._config, self._proposer = task, config, proposer
         self._seeds = check_seeds(task, [source for note in journal.notes(SEEDS) for source in note])
-        self._names = [seed.name for seed in task.seeds()]
+        self._names = [seed.name for seed in _own_seeds(task)]
         self._strategy = make_strategy(
             config.search,
             [program.key for program in self._seeds],

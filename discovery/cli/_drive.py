@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["drive", "finish", "require_packages", "run_task", "versions"]
 
 
-def versions(task: Task) -> dict[str, str]:
-    """Versions that a run's verdicts depend on: ours, Python's, the task's, and the packages its harness loads."""
+def versions(task: Task, config: RunConfig) -> dict[str, str]:
+    """Versions that a run depends on: ours, Python's, the task's, of what makes its choices, and of the packages that
+    the task's harness loads."""
     import platform
     from importlib import metadata
 
     from discovery import __version__
+    from discovery.course import course_versions
 
     found = {"discovery": __version__, "python": platform.python_version(), "task": task.version}
+    found |= course_versions(config)
     for package in task.harness.preload:
         try:
             found[package] = metadata.version(package)

@@ -85,6 +85,7 @@ async def _replay(journal: Journal, replies: Recorded, spec: str | None, workers
     if task.version != journal.meta.versions["task"]:
         print(f"note: task {task.name!r} has changed since this run began", file=sys.stderr)
     config = resolve(flags=dict(journal.meta.config))
+    _check_versions(journal, config, replies.any_prompt)
     proposer = _proposer(journal, task, config, replies)
     async with AsyncExitStack() as stack:
         evaluate = None
@@ -93,6 +94,19 @@ async def _replay(journal: Journal, replies: Recorded, spec: str | None, workers
             pool = await stack.enter_async_context(Pool(spec, sandbox=sandbox, workers=workers, seed=config.seed))
             evaluate = pool.evaluate
         return await Replay(journal, task, config, proposer, evaluate).run()
+
+
+def _check_versions(journal: Journal, config: RunConfig, any_prompt: bool) -> None:
+    """Raises ConfigError where the run would take another course by now; only said where other prompts will do."""
+    from discovery.course import check_course
+    from discovery.errors import ConfigError
+
+    try:
+        check_course(journal.meta, config)
+    except ConfigError as error:
+        if not any_prompt:
+            raise
+        print(f"note: {error.message}", file=sys.stderr)
 
 
 def _proposer(journal: Journal, task: Task, config: RunConfig, replies: Recorded) -> Proposer:

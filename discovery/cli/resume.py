@@ -12,6 +12,7 @@ from discovery.cli._options import DisplayOption, OutOption, SandboxOption, Stag
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from discovery.config import RunConfig
     from discovery.model import JSON
     from discovery.store import Journal
     from discovery.task import Task
@@ -44,6 +45,7 @@ def command(
     """
     from discovery.cli._drive import drive, run_task
     from discovery.config import parse_seconds, resolve
+    from discovery.course import check_course
     from discovery.store import Journal, find_run
 
     folder = find_run(run, out)
@@ -63,11 +65,14 @@ def command(
         changes = {name: last.get(name) if value is None else value for name, value in given.items()}
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
         task = run_task(journal)
-        ground = _same_ground(journal, task, sandbox, allow_weaker)
+        check_course(journal.meta, config)
+        ground = _same_ground(journal, task, config, sandbox, allow_weaker)
         raise typer.Exit(drive(journal, task, config, folder, display, ground))
 
 
-def _same_ground(journal: Journal, task: Task, sandbox: str | None, allow_weaker: bool) -> Mapping[str, JSON]:
+def _same_ground(
+    journal: Journal, task: Task, config: RunConfig, sandbox: str | None, allow_weaker: bool
+) -> Mapping[str, JSON]:
     """Refuse to mix verdicts that do not compare; the report of the sandbox to go on in.
 
     Raises:
@@ -78,7 +83,7 @@ def _same_ground(journal: Journal, task: Task, sandbox: str | None, allow_weaker
     from discovery.cli._sandbox import sandbox_report
     from discovery.errors import ConfigError
 
-    then, now = journal.meta.versions, versions(task)
+    then, now = journal.meta.versions, versions(task, config)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)

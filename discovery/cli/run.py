@@ -193,7 +193,7 @@ def _start(
         name=folder.name,
         task=spec,
         config=config.model_dump(mode="json"),
-        versions=versions(task),
+        versions=versions(task, config),
         sandbox=report,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -32,8 +32,12 @@ def clean(text: str, length: int | None = None) -> str:
     if length is not None:
         text = text[: 2 * length + 4]  # what comes behind cannot matter, and cleaning costs
     lines = text.expandtabs(4).splitlines()
-    shown = "\n".join("".join("?" if unicodedata.category(c)[0] == "C" else c for c in line) for line in lines)
+    shown = "\n".join(line if line.isprintable() else _struck(line) for line in lines)
     return shown if length is None else cut(shown, length)
+
+
+def _struck(line: str) -> str:
+    return "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
 
 
 def label(text: str, length: int = MAX_NAME) -> str:

@@ -31,7 +31,7 @@ from discovery.llm.prices import price_of
 from discovery.llm.providers import check_models, open_gateway
 from discovery.llm.queue import Waiting, answer, waiting
 from discovery.llm.redact import Redactor
-from discovery.llm.replay import Recorded, ReplayChat
+from discovery.llm.replay import Recorded
 from discovery.llm.tokens import estimate_prompt, estimate_text
 
 __all__ = [
@@ -53,7 +53,6 @@ __all__ = [
     "Recorded",
     "Redactor",
     "Refused",
-    "ReplayChat",
     "Reply",
     "Request",
     "Role",

@@ -16,50 +16,13 @@ from discovery.llm._base import (
     NotRecorded,
     PromptChanged,
     Reply,
-    Request,
     Usage,
 )
 from discovery.store import Journal, ModelCall
 
-__all__ = ["Recorded", "ReplayChat", "check_prompt", "recorded_error", "recorded_failure", "recorded_reply"]
+__all__ = ["Recorded", "check_prompt", "recorded_error", "recorded_failure", "recorded_reply"]
 
 _DIFF_LINES = 60
-
-
-class ReplayChat:
-    """Answers every request with what the journal holds under its key.
-
-    Args:
-        journal: Of the recorded run.
-        model: The model whose place it takes, as the run calls it.
-    """
-
-    free = True
-
-    def __init__(self, journal: Journal, model: str) -> None:
-        self._journal = journal
-        self._model = model
-
-    async def complete(self, request: Request) -> Reply:
-        """The recorded reply, at the recorded price.
-
-        Raises:
-            NotRecorded: the run made no call of this key.
-            PromptChanged: it made one with another prompt, or of another model.
-            CallFailed: as recorded.
-        """
-        call = _recorded(self._journal, request.key)
-        check_prompt(call, request.messages, self._model)
-        failure = recorded_failure(call)
-        if failure is not None:
-            raise failure
-        return recorded_reply(call)
-
-    def committed(self, key: CallKey) -> None:
-        """Nothing is kept here."""
-
-    async def close(self) -> None:
-        """The journal is its owner's to close."""
 
 
 class Recorded:
@@ -70,12 +33,13 @@ class Recorded:
         any_prompt: Answer by call key alone, also where the prompt is another than the recorded one.
 
     Attributes:
+        any_prompt: As given.
         used: Replies given.
         changed: Those of them whose prompt was another.
     """
 
     def __init__(self, journal: Journal, *, any_prompt: bool = False) -> None:
-        self._journal, self._any_prompt = journal, any_prompt
+        self._journal, self.any_prompt = journal, any_prompt
         self.used = 0
         self.changed = 0
 
@@ -91,10 +55,12 @@ class Recorded:
         """The recorded reply.
 
         Raises:
-            NotRecorded, PromptChanged, CallFailed: as `ReplayChat.complete`.
+            NotRecorded: the run made no call of this key.
+            PromptChanged: it made one with another prompt, or of another model.
+            CallFailed: as recorded.
         """
         call = _recorded(self._journal, key)
-        if self._any_prompt:
+        if self.any_prompt:
             self.changed += call.prompt != tuple((message.role, message.content) for message in messages)
         else:
             check_prompt(call, messages, model)

@@ -11,6 +11,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from discovery.model import JSON, Program, Proposal, Status, Verdict
 
@@ -97,6 +98,9 @@ class Proposer(ABC):
     """
 
     reflect_every: int = 0
+    #: Of its steps: grows whenever it would write something else, or ask for something else, in the same context with
+    #: the same replies. A run is only resumed or replayed with the version that it began with.
+    version: ClassVar[int] = 1
 
     @abstractmethod
     async def propose(self, proposal: Proposal, context: Context) -> Draft:

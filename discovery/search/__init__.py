@@ -20,7 +20,26 @@ if TYPE_CHECKING:
     from discovery.config import SearchConfig
     from discovery.task import Feature
 
-__all__ = ["BestOfN", "Evolution", "Genetic", "Islands", "Pareto", "Stopping", "Strategy", "make_strategy"]
+__all__ = [
+    "STRATEGIES",
+    "BestOfN",
+    "Evolution",
+    "Genetic",
+    "Islands",
+    "Pareto",
+    "Stopping",
+    "Strategy",
+    "make_strategy",
+]
+
+#: Name of a strategy, as in `SearchConfig`, to its class.
+STRATEGIES: dict[str, type[Strategy]] = {
+    "evolution": Evolution,
+    "genetic": Genetic,
+    "islands": Islands,
+    "pareto": Pareto,
+    "best_of_n": BestOfN,
+}
 
 
 def make_strategy(

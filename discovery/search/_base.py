@@ -41,6 +41,9 @@ class Strategy(ABC):
 
     #: Whether proposals must not depend on outcomes: then no prompt may carry what the run has learnt.
     independent: ClassVar[bool] = False
+    #: Of its choices, and those of the arms and estimates it uses: grows whenever the same outcomes would lead to other
+    #: proposals. A run is only resumed or replayed with the version that it began with.
+    version: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -13,10 +13,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from discovery.export import seal
+from discovery.propose import Symbolic
+from discovery.search import Evolution
+from discovery.store import Journal
 
 from .conftest import TOY, Result
 
@@ -323,6 +327,25 @@ def test_another_task_version_is_not_resumed(home: Path, here: Callable[..., Res
     file.write_text(file.read_text().replace('version = "1"', 'version = "2"'))
     result = here("resume", "@last", "--max-proposals", "8", cwd=home)
     assert result.returncode == 2 and "has changed" in result.stderr
+
+
+@pytest.mark.parametrize(("owner", "part"), [(Evolution, "search strategy"), (Symbolic, "proposer")])
+def test_a_run_goes_on_only_by_the_choices_it_began_with(
+    home: Path, here: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, owner: Any, part: str
+) -> None:
+    """Also a replay would drift; where other prompts may do, it is only said."""
+    assert here("run", "./toy", "--max-proposals", "6", cwd=home).returncode == 0
+    assert here("replay", "@last", cwd=home).returncode == 0
+    monkeypatch.setattr(owner, "version", 2)
+    for verb in (("resume", "@last", "--max-proposals", "8"), ("replay", "@last")):
+        result = here(*verb, cwd=home)
+        assert result.returncode == 2 and f"{part} of run toy-" in result.stderr
+        assert "version 1" in result.stderr and "version 2" in result.stderr and "--from toy-" in result.stderr
+    result = here("replay", "@last", "--any-prompt", cwd=home)
+    assert result.returncode == 0 and part in result.stderr
+    (run,) = (home / "runs").iterdir()
+    with Journal.open(run) as journal:
+        assert journal.proposal_count() == 6
 
 
 @pytest.mark.parametrize("verb", ["confirm", "export"])

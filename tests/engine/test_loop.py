@@ -208,6 +208,14 @@ def test_seeds_must_check(toy: Path) -> None:
         check_seeds(load_task(str(toy)))
 
 
+@pytest.mark.parametrize("wrong", ['["value = 1"]', '[("one", "value = 1")]', '[Seed("one", None)]', "None", "3"])
+def test_seeds_of_another_kind_are_said_to_be(toy: Path, wrong: str) -> None:
+    text = (toy / "task.py").read_text()
+    (toy / "task.py").write_text(text.replace("return [Seed", f"return {wrong}; [Seed"))
+    with pytest.raises(TaskError, match="seeds"):
+        check_seeds(load_task(str(toy)))
+
+
 @pytest.mark.parametrize(
     ("there", "instead", "message"),
     [
