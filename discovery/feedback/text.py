@@ -24,7 +24,8 @@ def cut(text: str, length: int) -> str:
 
 def clean(text: str, length: int | None = None) -> str:
     """`text` fit to be shown: control, format and private characters and lone surrogates become `?`; lines end in a
-    newline, whatever ended them; tabs become spaces. Cut to `length` when given.
+    newline, whatever ended them, the last in none; tabs become spaces. Cut to `length` when given. Clean text stays as
+    it is.
 
     >>> clean("a\\x1b[31mb\\r\\nc")
     'a?[31mb\\nc'
@@ -32,7 +33,7 @@ def clean(text: str, length: int | None = None) -> str:
     if length is not None:
         text = text[: 2 * length + 4]  # what comes behind cannot matter, and cleaning costs
     lines = text.expandtabs(4).splitlines()
-    shown = "\n".join(line if line.isprintable() else _struck(line) for line in lines)
+    shown = "\n".join(line if line.isprintable() else _struck(line) for line in lines).rstrip("\n")
     return shown if length is None else cut(shown, length)
 
 

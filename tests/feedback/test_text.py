@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from discovery.feedback import clean, clip, marked, named_values
@@ -21,7 +21,8 @@ PLAIN = st.recursive(
 )
 
 
-@given(st.text(alphabet=st.characters()))
+@example("a\x1e\r")
+@given(st.text(st.characters()) | st.text(st.sampled_from("a\t\n\r\x0b\x0c\x1c\x1e\x85\u2028\u2029")))
 def test_clean_leaves_nothing_that_controls_a_terminal_or_hides(text: str) -> None:
     shown = clean(text)
     assert all(character == "\n" or unicodedata.category(character)[0] != "C" for character in shown)
