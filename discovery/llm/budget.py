@@ -86,14 +86,18 @@ class Budget:
         """End the promise of `most`; what `reply` cost is spent. None: there was no reply."""
         self._reserved.remove(most)
         if reply is not None:
-            paid = amount(reply)
-            self.spent = Spending(
-                calls=self.spent.calls + 1,
-                tokens=self.spent.tokens + int(paid.tokens),
-                usd=self.spent.usd + paid.usd,
-                unpriced=self.spent.unpriced + (reply.usd is None),
-            )
+            self.spend(reply)
         self._changed.set()
+
+    def spend(self, reply: Reply) -> None:
+        """Count what `reply` cost."""
+        paid = amount(reply)
+        self.spent = Spending(
+            calls=self.spent.calls + 1,
+            tokens=self.spent.tokens + int(paid.tokens),
+            usd=self.spent.usd + paid.usd,
+            unpriced=self.spent.unpriced + (reply.usd is None),
+        )
 
     def lose(self, dearest: Amount | None, count: int = 1) -> None:
         """Count replies that were lost on their way; `dearest` is the dearest of their model, None before there was

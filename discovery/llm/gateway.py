@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import cast
 
 from discovery.config import LLMConfig, Price
 from discovery.errors import DiscoveryError
@@ -33,6 +34,7 @@ from discovery.llm._base import (
     PromptChanged,
     Reply,
     Request,
+    Role,
     Transient,
     Usage,
 )
@@ -49,6 +51,8 @@ __all__ = ["Gateway"]
 
 _UNBOUNDED = float("inf")
 _MOST_REFUSALS = 10
+#: Step of the calls that find out whether a model answers at all, and the most tokens of their replies.
+_PROBE, _PROBE_TOKENS = "probe", 64
 #: What a call that failed is journaled as.
 _NOTHING = Reply("", Usage(0, 0), "", usd=0.0)
 
@@ -294,13 +298,43 @@ class Gateway:
                 continue
             except Transient as error:
                 tries += not error.busy
+                failed = CallFailed(f"no reply in {tries} tries, while others got theirs: {error.message}")
                 if tries > self._config.retries and model.patience.answers > before:
-                    raise CallFailed(f"no reply in {tries} tries, while others got theirs: {error.message}") from None
+                    raise failed from None
                 busy = error.busy
             if self._draining:
                 raise Drained(f"the run stops before model call {call.request.key} got a reply")
             if not busy:
                 await self._sleep(backoff(tries, self._rng))
+                if tries > self._config.retries and await self._answers_others(call, model):
+                    raise failed
+
+    async def _answers_others(self, call: _Call, model: _Model) -> bool:
+        """Whether it is the prompt of `call` that fails, and not the endpoint. Other calls would tell; where there is
+        none, the prompt that was answered last is sent again, for a short reply that is paid and journaled like any."""
+        if any(other.model == call.model for other in self._calls.values() if other is not call):
+            return False
+        known = self._journal.last_reply(call.model)
+        if known is None:
+            return False
+        index = call.request.key.proposal
+        number = sum(made.step == _PROBE for made in self._journal.model_calls(index))
+        messages = tuple(Message(cast(Role, role), content) for role, content in known.prompt)
+        most = min(_PROBE_TOKENS, call.request.max_tokens)
+        probe = _Call(
+            call.model, replace(call.request, key=CallKey(index, _PROBE, number), messages=messages, max_tokens=most)
+        )
+        call.sending, started = True, time.monotonic()
+        try:
+            reply = await self._send(probe, model)
+            await self._commit(probe, reply, _details(reply, seconds := time.monotonic() - started))
+        except (Transient, ParameterRefused, CallFailed):
+            return False
+        finally:
+            call.sending = False
+        self._budget.spend(reply)
+        self._tell(self._replied(probe, reply, seconds))
+        return True
 
     async def _send(self, call: _Call, model: _Model) -> Reply:
         """Send once, when it is this call's turn. Errors leave without keys."""

@@ -209,6 +209,15 @@ class Reading:
         query = f"{MODEL_CALLS} WHERE model_call.id > ? {only}ORDER BY model_call.id LIMIT {_PAGE}"
         return self._pages(query, 0, lambda row: read_model_call(row, self._text))
 
+    def last_reply(self, model: str) -> ModelCall | None:
+        """The latest reply of `model`, or None."""
+        query = (
+            f"{MODEL_CALLS} WHERE model = ? AND json_extract(document, '$.error') IS NULL "
+            "ORDER BY model_call.id DESC LIMIT 1"
+        )
+        found = self._one(query, (model,))
+        return None if found is None else self._sound(lambda row: read_model_call(row, self._text), found)
+
     def spending(self) -> Spending:
         """What all replies of models have cost. Calls that failed are not counted."""
         query = (

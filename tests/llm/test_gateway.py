@@ -474,6 +474,59 @@ def test_a_call_that_fails_while_others_succeed_is_the_outcome_of_its_proposal(s
     run(work())
 
 
+def test_a_prompt_that_fails_alone_is_told_from_a_dead_endpoint(setting: Setting) -> None:
+    """One call at a time: what was answered before is asked once more, which is paid, counted and limited."""
+    dead = False
+
+    def behave(asked: Asked) -> Answer:
+        return failure(500, "this crashes me") if dead or "p3" in asked.prompt else completion("fine")
+
+    async def work() -> None:
+        nonlocal dead
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2, concurrency=1, limits=Limits(calls=4)) as gateway:
+                await ask(gateway, 1)
+                await ask(gateway, 2)
+                with pytest.raises(CallFailed, match="3 tries, while others got theirs.*crashes me"):
+                    await ask(gateway, 3)
+                await ask(gateway, 4)
+                with pytest.raises(BudgetReached):
+                    await ask(gateway, 5)
+            probe = setting.server.asked[5].body
+            assert probe["messages"] == setting.server.asked[1].body["messages"]
+            assert probe["max_tokens"] == 64 or probe["max_completion_tokens"] == 64
+            made = [(call.proposal, call.step, "error" in call.details) for call in journal.model_calls()]
+            assert made == [
+                (1, "generate", False),
+                (2, "generate", False),
+                (3, "probe", False),
+                (3, "generate", True),
+                (4, "generate", False),
+            ]
+            assert journal.spending().calls == 4 == journal.sent()["m"]
+        dead = True
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2, concurrency=1, pause=60) as gateway:
+                with pytest.raises(OutOfService):
+                    await ask(gateway, 6)
+            assert len(list(journal.model_calls())) == 5
+
+    run(work())
+
+
+def test_a_first_prompt_that_fails_proves_nothing(setting: Setting) -> None:
+    async def work() -> None:
+        setting.server.behaviour = lambda asked: failure(500, "this crashes me")
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2, concurrency=1, pause=60) as gateway:
+                with pytest.raises(OutOfService):
+                    await ask(gateway, 0)
+            assert not list(journal.model_calls())
+
+    run(work())
+
+
 def test_being_told_to_slow_down_is_no_calls_fault(setting: Setting) -> None:
     """However often, and whoever else gets through meanwhile."""
     refused = 0
