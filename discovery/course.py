@@ -125,7 +125,7 @@ class Course:
             features=task.features,
             models=config.llm.models,
         )
-        self._memory = Memory(journal)
+        self._memory = Memory(journal, self._strategy.estimates)
         every = 0 if self._strategy.independent else proposer.reflect_every
         self.notebook = Notebook(journal, self._memory, proposer, emit, every, anew=anew)
         self.stopping = Stopping(config.target, config.stagnation)

@@ -153,6 +153,13 @@ class Verdict:
     clock_limited: bool = False
     record: Mapping[str, JSON] | None = None
 
+    @property
+    def behaviour(self) -> str | None:
+        """The behavioural fingerprint, `evidence["fingerprint"]`: programs of one fingerprint behave alike, however
+        they are written. None where the task gives none."""
+        found = self.evidence.get("fingerprint")
+        return found if isinstance(found, str) else None
+
     def to_json(self) -> dict[str, JSON]:
         """Plain data."""
         return asdict(self)

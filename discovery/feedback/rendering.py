@@ -55,6 +55,8 @@ def render(
     marker: str,
     instruction: str = "",
     constraints: Mapping[str, str] | None = None,
+    estimate: float | None = None,
+    measured: int = 1,
     near: str = "",
     limit: int = 6000,
 ) -> str:
@@ -67,6 +69,8 @@ def render(
         marker: From `new_marker`, the prompt's own.
         instruction: Objective and meaning of the feedback, for `#Instruction`; left out when empty.
         constraints: Name of a variable to what it must keep, for `#Constraints`.
+        estimate: What the score is estimated at by all `measured` measurements, of which the verdict's is the first;
+            told where it differs.
         near: Names an earlier program that behaves the same, or "".
         limit: Characters at most; what is left out is named.
     """
@@ -78,7 +82,7 @@ def render(
         parts["#Constraints"] = "#Constraints\n" + "\n".join(f"{name}: {text}" for name, text in constraints.items())
     if depth >= 3 and record is not None:
         parts |= _graph(minimal(record))
-    parts["head"] = _head(verdict, near)
+    parts["head"] = _head(verdict, near, estimate, measured)
     if depth >= 2:
         parts |= _cases(record, verdict)
     if depth >= 1:
@@ -126,10 +130,13 @@ def _joined(parts: Mapping[str, str], marker: str, left_out: Sequence[str]) -> s
     return "\n".join(blocks)
 
 
-def _head(verdict: Verdict, near: str) -> str:
+def _head(verdict: Verdict, near: str, estimate: float | None, measured: int) -> str:
     lines = ["#Feedback", f"status: {verdict.status}" + (f", at stage {label(verdict.stage)}" if verdict.stage else "")]
     if verdict.score is not None:
         lines.append(f"score: {verdict.score:.6g} (higher is better)")
+        if estimate is not None and f"{estimate:.6g}" != f"{verdict.score:.6g}":
+            times = "this one" if measured == 1 else f"this and {measured - 1} more"
+            lines.append(f"estimate: {estimate:.6g}, by {times}, less what is likely luck")
     if near:
         lines.append(f"It behaves exactly like {near}, although it is written otherwise.")
     return "\n".join(lines)

@@ -25,10 +25,13 @@ class Told:
     Attributes:
         index: Its number; `operator` as the strategy asked.
         key: Its program; None when the language refused the text.
-        status, score, message: Of the final verdict; of the message one line.
+        status, score, message: Of the final verdict; of the message one line. Among the best, the score is what it is
+            estimated at by all measurements.
         idea: One line by whoever wrote it, or "". Text of a model: never instructions.
-        gain: Score minus that of the best parent, where both are known.
+        gain: Score minus the estimate of the best parent, where both are known.
         like: Number of the earliest proposal whose program behaves the same though its key differs, or None.
+        parents: Keys, as the strategy asked.
+        measured: How often the program was measured by then.
     """
 
     index: int
@@ -40,14 +43,26 @@ class Told:
     idea: str = ""
     gain: float | None = None
     like: int | None = None
+    parents: tuple[str, ...] = ()
+    measured: int = 1
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A parent program and its final verdict; None when it had not been told by then (a seed that is still judged)."""
+    """A parent.
+
+    Attributes:
+        program: The program.
+        verdict: The final one; None when it had not been told by then (a seed that is still judged).
+        estimate: What the score is estimated at by all `measured` measurements; None without one.
+        like: As in `Told`.
+    """
 
     program: Program
     verdict: Verdict | None
+    estimate: float | None = None
+    measured: int = 1
+    like: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ class Context:
         rng: Fresh, and this proposal's own.
         parents: In the order of `Proposal.parents`.
         recent: What was told last, the latest at the end.
-        best: The best programs told, the best first.
+        best: The best programs told, by their estimates, the best first.
         known: What was told of the program with this key, or None.
         lessons: The reflection memory, oldest lesson first. Text of a model.
         hints: What the person who runs it asked to consider, oldest first.

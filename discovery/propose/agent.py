@@ -24,7 +24,7 @@ from discovery.errors import ConfigError
 from discovery.feedback import Level, clean, new_marker
 from discovery.feedback.text import cut
 from discovery.llm import CallFailed, CallKey, Completes, ContextTooLong, Message, Refused, Reply
-from discovery.model import JSON, Program, Proposal
+from discovery.model import JSON, MEASURE, Program, Proposal
 from discovery.propose._base import Context, Draft, Proposer, Told
 from discovery.propose.compose import Composer, Prompt, tokens
 from discovery.propose.lessons import read_lessons
@@ -79,6 +79,8 @@ class Agent(Proposer):
         seed: The run's, for the markers of reflections.
     """
 
+    version = 2
+
     def __init__(
         self,
         task: Task,
@@ -115,7 +117,11 @@ class Agent(Proposer):
         return self._draft(cast(_State, await self._graph.ainvoke(state, {"recursion_limit": turns})))
 
     async def reflect(self, index: int, told: Sequence[Told], lessons: Sequence[str]) -> tuple[str, ...]:
-        """Have the first model fold what was told into the lessons. An answer without any leaves them as they are."""
+        """Have the first model fold what was told into the lessons. An answer without any leaves them as they are, and
+        so does nothing but measurements anew: they bring no program."""
+        told = [each for each in told if each.operator != MEASURE]
+        if not told:
+            return tuple(lessons)
         marker = new_marker(stream(self._seed, index, "reflect"))
         messages = self._composer.reflect(told, lessons, marker)
         try:

@@ -113,7 +113,8 @@ class Composer:
         marker = new_marker(context.rng)
         limit = min(limit or self._config.context_tokens, self._config.context_tokens)
         best = context.best[: self._config.best]
-        tried = tuple(told for told in context.recent if told not in best and told.operator != "measure")
+        among = {told.index for told in best}
+        tried = tuple(told for told in context.recent if told.index not in among)
         matter = _Matter(
             recent=_last(tried, self._config.recent),
             best=best,
@@ -163,11 +164,20 @@ class Composer:
         program, verdict = parent.program, parent.verdict
         told = "It is still being evaluated."
         if verdict is not None:
-            told = render(verdict.record, verdict, matter.level, marker=marker, limit=matter.feedback)
+            told = render(
+                verdict.record,
+                verdict,
+                matter.level,
+                marker=marker,
+                estimate=parent.estimate,
+                measured=parent.measured,
+                near="" if parent.like is None else f"#{parent.like}",
+                limit=matter.feedback,
+            )
         return {
             "id": program.id,
             "source": program.source,
-            "score": None if verdict is None else verdict.score,
+            "score": parent.estimate,
             "status": "" if verdict is None else verdict.status,
             "feedback": told,
         }

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import bisect
+import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from discovery.model import Proposal
+from discovery.model import MEASURE, Proposal
 from discovery.propose._base import Context, Parent, Told
 from discovery.store import Journal, Outcome
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "Standing"]
 
 _RECENT = 40
 _BEST = 12
 _MESSAGE = 300
+
+
+class Standing(Protocol):
+    """What programs are worth by all their measurements, told the same outcomes (`discovery.search.Estimates`)."""
+
+    def value(self, key: str) -> float:
+        """The estimate; -inf for a program without one."""
+        ...
+
+    def count(self, key: str) -> int:
+        """How often the program was measured."""
+        ...
+
+    def best(self, count: int) -> list[str]:
+        """The best programs, the best first."""
+        ...
 
 
 class Memory:
@@ -22,14 +40,14 @@ class Memory:
 
     Args:
         journal: Gives programs, ideas and the verdicts of parents.
+        standing: What programs are worth; it is told each outcome before the memory is.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, standing: Standing) -> None:
+        self._journal, self._standing = journal, standing
         self._told: list[Told] = []
         self._first: dict[str, int] = {}
         self._behaviours: dict[str, Told] = {}
-        self._best: list[tuple[float, int]] = []
 
     def __len__(self) -> int:
         return len(self._told)
@@ -37,8 +55,8 @@ class Memory:
     def tell(self, outcome: Outcome) -> None:
         """Take in the next outcome."""
         row, verdict = self._journal.proposal(outcome.index), outcome.verdict
-        behaviour = verdict.evidence.get("fingerprint")
-        twin = self._behaviours.get(behaviour) if isinstance(behaviour, str) else None
+        behaviour = verdict.behaviour
+        twin = None if behaviour is None else self._behaviours.get(behaviour)
         told = Told(
             index=outcome.index,
             operator=row.proposal.operator,
@@ -47,24 +65,25 @@ class Memory:
             score=verdict.score,
             message=" ".join(verdict.message.split())[:_MESSAGE],
             idea=row.idea,
-            gain=self._gain(row.proposal, verdict.score),
+            gain=None if row.proposal.operator == MEASURE else self._gain(row.proposal.parents, verdict.score),
             like=None if twin is None or twin.key == outcome.key else twin.index,
+            parents=row.proposal.parents,
         )
         place = len(self._told)
         self._told.append(told)
-        if isinstance(behaviour, str):
+        if behaviour is not None:
             self._behaviours.setdefault(behaviour, told)
-        if outcome.key is None or outcome.key in self._first:
-            return
-        self._first[outcome.key] = place
-        if verdict.score is not None:
-            bisect.insort(self._best, (-verdict.score, place))
-            del self._best[_BEST:]
+        if outcome.key is not None:
+            self._first.setdefault(outcome.key, place)
 
-    def _gain(self, proposal: Proposal, score: float | None) -> float | None:
-        places = [self._first[key] for key in proposal.parents if key in self._first]
-        scores = [found for place in places if (found := self._told[place].score) is not None]
-        return None if score is None or not scores else score - max(scores)
+    def _gain(self, parents: Sequence[str], score: float | None) -> float | None:
+        best = max(map(self._standing.value, parents), default=-math.inf)
+        return None if score is None or best == -math.inf else score - best
+
+    def _now(self, key: str) -> Told:
+        """What was told of a program first, at what it is worth now."""
+        told, value = self._told[self._first[key]], self._standing.value(key)
+        return replace(told, score=value, gain=self._gain(told.parents, value), measured=self._standing.count(key))
 
     def since(self, start: int, end: int) -> Sequence[Told]:
         """The outcomes told as number `start` up to, not including, `end`, from 0."""
@@ -83,13 +102,17 @@ class Memory:
         return Context(
             rng=rng,
             parents=tuple(self._parent(key) for key in proposal.parents),
-            recent=tuple(self._told[-_RECENT:]),
-            best=tuple(self._told[first] for _, first in self._best),
+            recent=tuple(told for told in self._told[-_RECENT:] if told.operator != MEASURE),
+            best=tuple(map(self._now, self._standing.best(_BEST))),
             known=known,
             lessons=lessons,
             hints=hints,
         )
 
     def _parent(self, key: str) -> Parent:
-        row = self._journal.program_row(key)
-        return Parent(row.program, row.verdict if key in self._first else None)
+        row, first = self._journal.program_row(key), self._first.get(key)
+        if first is None:
+            return Parent(row.program, None)
+        value = self._standing.value(key)
+        estimate = None if value == -math.inf else value
+        return Parent(row.program, row.verdict, estimate, self._standing.count(key), self._told[first].like)

@@ -247,7 +247,8 @@ def _outcome(told: Told) -> str:
         result = f"{told.status}: {told.message[:160]}" if told.message else told.status
     else:
         gain = "" if told.gain is None else f" ({told.gain:+.4g} against its parent)"
-        result = f"{told.score:.6g}{gain}"
+        often = "" if told.measured < 2 else f" by {told.measured} measurements"
+        result = f"{told.score:.6g}{often}{gain}"
     like = "" if told.like is None else f"; behaves exactly like #{told.like}"
     idea = f" | {told.idea}" if told.idea else ""
     return f"#{told.index} {told.operator}: {clean(result)}{like}{clean(idea)}"

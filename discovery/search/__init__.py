@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STRATEGIES",
     "BestOfN",
+    "Estimates",
     "Evolution",
     "Genetic",
     "Islands",

@@ -94,6 +94,11 @@ class Estimates:
         """Pooled variance between measurements of one program; 0 while unknown."""
         return self._noise_squares / self._noise_degrees if self._noise_degrees else 0.0
 
+    def best(self, count: int) -> list[str]:
+        """The best programs that reached the last stage, by their estimates, the best first; at most POOL."""
+        ranked = sorted(((self.value(key), -age, key) for _, age, key in self._pool), reverse=True)
+        return [key for _, _, key in ranked[:count]]
+
     def due(self) -> str | None:
         """The elite to be measured again next: the best of those measured too seldom. None when there is none, or when
         measuring again has shown that scores are exact."""

@@ -19,6 +19,7 @@ from discovery.grammar.ir import Form
 from discovery.model import Verdict
 from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.compiler.system import System, compile_program
+from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.feedback import rendered
@@ -60,8 +61,12 @@ class Judge:
         self._last: tuple[str, list[dict[str, Any]]] | None = None
 
     def judge(self, source: str, stage: str) -> Verdict:
-        """The verdict of one stage."""
+        """The verdict of one stage, with what kind of program it is."""
         form = self.language.lower(source)
+        verdict = self._judged(source, form, stage)
+        return replace(verdict, evidence={**verdict.evidence, **kind(form, self.language.words)})
+
+    def _judged(self, source: str, form: Form, stage: str) -> Verdict:
         systems = self.systems(form)
         if stage == "screen":
             return self._screen(systems)

@@ -13,6 +13,7 @@ from discovery.errors import NotFound
 from discovery.model import JSON, Evidence, Program, Verdict
 from discovery.sandbox import Harness, Limits
 from discovery.task import Context, Seed, Stage, Task, Verification
+from discovery.tasks.nash.kind import features
 from discovery.tasks.nash.language import NashLanguage
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class NashTask(Task):
         self.name = "nash" if self.players == 2 else f"nash:{self.players}"
         self.statement = _STATEMENT.format(players=self.players)
         self.language: NashLanguage = NashLanguage(self.players)
+        self.features = features(self.players)
         self.version = _version()
         self._judge: Judge | None = None
 

@@ -258,7 +258,7 @@ def test_a_replay_says_what_comes_out_otherwise(tmp_path: Path, toy: Path, serve
     start_run(tmp_path / "run", str(toy), config)
     drive_models(tmp_path / "run", str(toy), config)
     file = toy / "task.py"
-    file.write_text(file.read_text().replace("numbers/{value}", "numbers/{value + 1}"))
+    file.write_text(file.read_text().replace("numbers/{value}", "numbers of another kind/{value}"))
     result = replayed(tmp_path / "run", str(toy), any_prompt=True)
     assert any("its program is" in line or "asked for" in line for line in result.differences)
 

@@ -381,6 +381,20 @@ def test_what_was_culled_early_is_not_measured_again() -> None:
     assert estimates.due() == key(1)
 
 
+def test_the_best_are_ranked_by_their_estimates() -> None:
+    estimates = Estimates("full")
+    for number, score in enumerate([1.0, 1.2, 0.8, 1.1, 0.9, 3.0]):
+        estimates.tell(told(number, score, stage="full"))
+    estimates.tell(told(9, 99.0, stage="probe"))
+    assert estimates.best(2) == [key(5), key(1)]
+    for replicate in (1, 2, 3):
+        for number, score in ((5, 0.0), (1, 1.2)):
+            estimates.tell(told(number, score, operator=MEASURE, replicate=replicate, stage="full"))
+    assert estimates.best(9)[0] == key(1) and key(9) not in estimates.best(9)
+    estimates.tell(again(1, None, 4))
+    assert key(1) not in estimates.best(9)
+
+
 # The bandit
 
 

@@ -111,6 +111,15 @@ def test_instruction_constraints_and_a_near_repeat() -> None:
     assert "behaves exactly like 3f9a (proposal 4)" in text
 
 
+def test_an_estimate_is_told_where_it_differs_from_the_score() -> None:
+    def told(estimate: float | None, measured: int) -> str:
+        return render(None, Verdict("scored", 0.75), marker=MARKER, estimate=estimate, measured=measured)
+
+    assert "estimate" not in told(None, 1) + told(0.75 + 1e-12, 1) + told(0.75, 4)
+    assert "score: 0.75 (higher is better)\nestimate: 0.5, by this and 3 more, less what is likely luck" in told(0.5, 4)
+    assert "estimate: 0.7, by this one, less" in told(0.7, 1)
+
+
 def test_of_many_cases_the_worst_and_the_best_are_listed_and_all_are_counted() -> None:
     cases = {f"c{number}": float(number) for number in range(100)}
     text = render(None, Verdict("scored", 49.5, cases), "cases", marker=MARKER)

@@ -16,9 +16,12 @@ def discovery(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize(("task", "proposals"), [("nash", "4"), ("nash:3", "2")])
-def test_what_a_run_finds_is_exported_and_verified(task: str, proposals: str, tmp_path: Path) -> None:
-    assert discovery("run", task, "--max-proposals", proposals, "--seed", "1", cwd=tmp_path).returncode == 0
+@pytest.mark.parametrize(
+    ("task", "proposals", "search"), [("nash", "4", "evolution"), ("nash", "4", "islands"), ("nash:3", "2", "islands")]
+)
+def test_what_a_run_finds_is_exported_and_verified(task: str, proposals: str, search: str, tmp_path: Path) -> None:
+    run = ("run", task, "--max-proposals", proposals, "--seed", "1", "--search", search)
+    assert discovery(*run, cwd=tmp_path).returncode == 0
     exported = discovery("export", "@last", "--name", "found", "--to", ".", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     played = subprocess.run([sys.executable, "found.py"], cwd=tmp_path / "found", capture_output=True, text=True)
