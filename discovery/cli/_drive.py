@@ -113,7 +113,7 @@ async def _drive(
 ) -> tuple[Summary | None, int]:
     from contextlib import AsyncExitStack
 
-    from discovery.cli._models import open_proposer
+    from discovery.cli._models import load_packages, open_proposer
     from discovery.evaluate import Pool
     from discovery.loop import Loop
     from discovery.view import make_display
@@ -148,7 +148,7 @@ async def _drive(
     try:
         with make_display(display) as panel:
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(pool)
+                await asyncio.gather(stack.enter_async_context(pool), load_packages(config))
                 proposer, writers = await open_proposer(stack, journal, task, config, emit)
                 loop = Loop(journal, task, config, proposer, pool, [panel], writers=writers)
                 return await loop.drive(), caught[0] if caught else 0

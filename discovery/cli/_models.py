@@ -15,12 +15,27 @@ if TYPE_CHECKING:
     from discovery.store import Journal
     from discovery.task import Task
 
-__all__ = ["estimate", "open_proposer", "sample_prompt"]
+__all__ = ["estimate", "load_packages", "open_proposer", "sample_prompt"]
 
 #: What a reply is taken to have: an idea, and a program about as long as a seed or a bit longer.
 _REPLY_TOKENS = 700
 #: Calls per proposal beside its first, seen in runs: repairs, known programs, lessons.
 _MORE_CALLS = 0.3
+
+
+async def load_packages(config: RunConfig) -> None:
+    """Import what asking models needs, in a thread: the event loop goes on meanwhile and does not stop later."""
+    import asyncio
+
+    from discovery.llm import load_clients
+
+    def load() -> None:
+        import langgraph.graph  # noqa: F401
+
+        load_clients(config.llm)
+
+    if config.llm.models:
+        await asyncio.to_thread(load)
 
 
 async def open_proposer(

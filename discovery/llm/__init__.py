@@ -28,7 +28,7 @@ from discovery.llm._base import (
 from discovery.llm.budget import Limits
 from discovery.llm.gateway import Gateway
 from discovery.llm.prices import price_of
-from discovery.llm.providers import check_models, open_gateway
+from discovery.llm.providers import check_models, load_clients, open_gateway
 from discovery.llm.queue import Waiting, answer, waiting
 from discovery.llm.redact import Redactor
 from discovery.llm.replay import Recorded
@@ -65,6 +65,7 @@ __all__ = [
     "check_models",
     "estimate_prompt",
     "estimate_text",
+    "load_clients",
     "open_gateway",
     "price_of",
     "waiting",

@@ -12,14 +12,14 @@ from discovery.events import Event
 from discovery.llm._base import Chat
 from discovery.llm.budget import Limits
 from discovery.llm.gateway import Gateway
-from discovery.llm.litellm import LiteLLMChat
+from discovery.llm.litellm import LiteLLMChat, load_litellm
 from discovery.llm.openai import OpenAIChat, find_key
 from discovery.llm.prices import price_of
 from discovery.llm.queue import QueueChat
 from discovery.llm.redact import Redactor
 from discovery.store import Journal
 
-__all__ = ["check_models", "make_chat", "open_gateway"]
+__all__ = ["check_models", "load_clients", "make_chat", "open_gateway"]
 
 _PROVIDERS = ("openai", "litellm", "queue")
 
@@ -61,6 +61,19 @@ def check_models(config: RunConfig) -> dict[str, Price | None]:
             hint=f"--set 'llm.prices.\"{unknown[0]}\"={{input=0, output=0}}' with its dollars per million tokens",
         )
     return prices
+
+
+def load_clients(config: LLMConfig) -> None:
+    """Import what reaches the models: seconds, so from a thread of its own, beside what else takes time to start.
+
+    Raises:
+        ConfigError, EnvironmentMissing: as `open_gateway`.
+    """
+    providers = {_split(model, config.base_url)[0] for model in config.models}
+    if "litellm" in providers:
+        load_litellm()
+    if "openai" in providers:
+        import openai  # noqa: F401
 
 
 def make_chat(model: str, config: LLMConfig, folder: Path) -> Chat:

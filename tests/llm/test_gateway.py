@@ -488,7 +488,7 @@ def test_a_prompt_that_fails_alone_is_told_from_a_dead_endpoint(setting: Setting
             async with setting.gateway(journal, retries=2, concurrency=1, limits=Limits(calls=4)) as gateway:
                 await ask(gateway, 1)
                 await ask(gateway, 2)
-                with pytest.raises(CallFailed, match="3 tries, while others got theirs.*crashes me"):
+                with pytest.raises(CallFailed, match="in 3 tries, while others got theirs"):
                     await ask(gateway, 3)
                 await ask(gateway, 4)
                 with pytest.raises(BudgetReached):
