@@ -19,11 +19,12 @@ from discovery.grammar.ir import Const, Form, Ref, Statement
 from discovery.grammar.rewrite import rewrite
 from discovery.model import content_key
 from discovery.tasks.nash.blocks import Call
-from discovery.tasks.nash.vocabulary import Words, words
+from discovery.tasks.nash.vocabulary import COMMUTATIVE, Words, words
 
 __all__ = ["Case", "Comparison", "Program", "Scalar", "Step", "Tree", "image", "tree"]
 
-#: Digest of an expression: equal digests mean equal expressions.
+#: Digest of an expression: equal digests mean equal expressions. The order of a sum or product does not matter, else
+#: merging `b * a` into `a * b` would hide that an assumption turns into its mirror image.
 Tree: TypeAlias = str
 
 
@@ -118,6 +119,8 @@ def _case(block: FormBlock, known: Words) -> Case:
         for i in range(1, known.players + 1)
     )
     swap = exchanged(block, known) if wlog else None
+    if wlog and swap is None:
+        raise ValueError("the assumption is not free: no two players can be renamed into each other")
     return Case(
         tuple(step for each in (*before, *after) if (step := steps[each.outputs[0]]) is not None),
         strategies,
@@ -176,7 +179,8 @@ def digests(statements: Iterable[Statement]) -> dict[str, Tree]:
     """The expression that each name stands for."""
     made: dict[str, Tree] = {}
     for statement in statements:
-        call = content_key(repr((statement.op, [_of(made, arg) for arg in statement.args])))
+        args = [_of(made, arg) for arg in statement.args]
+        call = content_key(repr((statement.op, sorted(args) if statement.op in COMMUTATIVE else args)))
         made.update((name, f"{index} {call}") for index, name in enumerate(statement.outputs))
     return made
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 from discovery.grammar.ir import Block, Const, Form, Ref
 from discovery.tasks.nash.program import exchanged, tree
-from discovery.tasks.nash.vocabulary import MAX_STRATEGIES, Words
+from discovery.tasks.nash.vocabulary import MAX_DEGREE, MAX_MONOMIALS, MAX_STRATEGIES, Words
 
 __all__ = ["problem"]
 
@@ -12,7 +15,8 @@ __all__ = ["problem"]
 def problem(form: Form, known: Words) -> str | None:
     """None, or what is wrong with a well-typed form."""
     for block in form.blocks:
-        if (found := _strategies(block, known) or _payoffs(block) or _assumption(block, known)) is not None:
+        found = _strategies(block, known) or _payoffs(block) or _values(block) or _assumption(block, known)
+        if found is not None:
             return found
     return _cases(form)
 
@@ -39,6 +43,40 @@ def _payoffs(block: Block) -> str | None:
             if numbers and not any(numbers):
                 return f"{statement.op} needs a payoff expression such as `U1 - U2`; got one that is zero everywhere"
     return None
+
+
+def _values(block: Block) -> str | None:
+    """Multiplied out, values must stay small; nothing is multiplied out to see it."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for statement in block.statements:
+        of = [sizes.get(arg.name, (1, 1)) if isinstance(arg, Ref) else (0, 1) for arg in statement.args]
+        written, value = _size(statement.op, of)
+        if written[0] > MAX_DEGREE or written[1] > MAX_MONOMIALS:
+            where = "" if statement.span is None else f"line {statement.span.line}: "
+            return (
+                f"{where}a computed value may have degree {MAX_DEGREE} and {MAX_MONOMIALS} terms when multiplied out, "
+                f"because no solver decides larger ones; `{statement.op}` makes it {written[0]} and {written[1]} here"
+            )
+        sizes.update(dict.fromkeys(statement.outputs, value))
+    return None
+
+
+def _size(op: str, of: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Degree and monomials of what defines the value of a call, and of the value itself, those of its arguments given.
+    Quotients and roots are variables, as payoffs are; a regret is the difference of two."""
+    match op:
+        case "add" | "sub":
+            value = max(degree for degree, _ in of), sum(many for _, many in of)
+        case "mul":
+            value = sum(degree for degree, _ in of), prod(many for _, many in of)
+        case "div":
+            (above, terms), (below, many) = of
+            return (below + max(below, above), many * (many + terms)), (1, 1)
+        case "sqrt":
+            return of[0], (1, 1)
+        case _:
+            value = 1, 2 if op[0] == "f" and op[1:].isdigit() else 1
+    return value, value
 
 
 def _assumption(block: Block, known: Words) -> str | None:

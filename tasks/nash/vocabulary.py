@@ -24,12 +24,16 @@ from discovery.tasks.nash.blocks._base import (
     player_type,
 )
 
-__all__ = ["MAX_STATEMENTS", "MAX_STRATEGIES", "Words", "words"]
+__all__ = ["COMMUTATIVE", "MAX_DEGREE", "MAX_MONOMIALS", "MAX_STATEMENTS", "MAX_STRATEGIES", "Words", "words"]
 
 #: Statements of one case. Strategies of one player, by number of players: constraints grow with their product, and no
 #: solver here decides larger systems.
 MAX_STATEMENTS = 40
 MAX_STRATEGIES = {2: 6, 3: 4, 4: 3}
+
+#: Of a computed value, as a polynomial in payoffs, best payoffs, quotients and roots: its degree, and its monomials
+#: when multiplied out. Both grow without end by squaring.
+MAX_DEGREE, MAX_MONOMIALS = 8, 256
 
 #: Scalar operations besides `U1`, `M1`, `f1`, ...: arguments and meaning.
 ARITHMETIC = {
@@ -39,6 +43,9 @@ ARITHMETIC = {
     "div": (2, "a / b, and 0 where b is 0"),
     "sqrt": (1, "square root, and 0 of a negative number"),
 }
+
+#: Those whose arguments may change places.
+COMMUTATIVE = ("add", "mul")
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Words:
         pure = Laws(pure=True)
         operations += [Operation(name, (signature,), pure, weight=0.1) for name, signature in self.scalars.items()]
         for name, (arity, doc) in ARITHMETIC.items():
-            laws = Laws(pure=True, commutative=((0, 1),)) if name in ("add", "mul") else pure
+            laws = Laws(pure=True, commutative=((0, 1),)) if name in COMMUTATIVE else pure
             operations.append(Operation(name, (Signature((VALUE,) * arity, (VALUE,)),), laws, doc, 0.1))
         operations.append(Operation("at_least", (Signature((VALUE, VALUE), (CONDITION,)),), pure, "a >= b", 0.0))
         return Vocabulary(

@@ -213,6 +213,18 @@ def test_the_assumption_holds_whichever_way_the_game_is_given(name: str) -> None
     assert turned == {None, (0, 1)}
 
 
+def test_an_assumption_is_mirrored_however_its_sides_are_written() -> None:
+    """Equal products are one value in a run: `f2 * f1` is `f1 * f2`, and still turns into its mirror image."""
+    whole = zoo.source("bbm1").replace(
+        "wlog(f1(x, y) >= f2(x, y))", "wlog(f1(x, y) + f2(x, y) * f1(x, y) >= f2(x, y) + f1(x, y) * f2(x, y))"
+    )
+    program = LANGUAGES[2].algorithm(whole)
+    for seed, (_, payoffs) in enumerate(suite(2, seed=5, rounds=1)):
+        outcome = execute(program, payoffs, delta=DELTA, seed=seed)
+        checked(program, outcome)
+        assert outcome.exchanged == execute(algorithm("bbm1"), payoffs, delta=DELTA, seed=seed).exchanged
+
+
 def test_what_the_assumption_rests_on_is_mirrored_not_computed_again() -> None:
     """A tie that would be broken otherwise in the mirrored game must not undo the exchange."""
     program = LANGUAGES[2].algorithm("x: P1 = Random()\ny: P2 = Random()\nwlog(f1(x, y) >= f2(x, y))\n")

@@ -93,6 +93,9 @@ def test_renaming_the_players_keeps_the_key(one: str, other: str) -> None:
         ),
         ("x, y = ZeroSum(U1 - U2)\nif f1(x, y) >= 1/3:\n    pass", "a case split needs `else:`"),
         ("x, y = ZeroSum(U1 - U2)\nwlog(x >= y)", "expected a value such as f1(x, y); got a strategy"),
+        (DMP + "a = f1(x, y)*f1(x, y)\nb = a*a\nc = b*b\nm: P1 = Mix(x, w, c*c)", "degree 8 and 256 terms"),
+        (DMP + "s = f1(x, y) + f2(x, y) + U1(w, y)\nt = s*s\nm: P1 = Mix(x, w, t*t)", "it 4 and 625 here"),
+        (DMP + "s = f1(x, y) + f2(x, y)\nt = s*s\nm: P1 = Mix(x, w, 1 / t)", "`div` makes it 4 and 272 here"),
         ("import os\n", "expected `x: P1 = Block(...)`"),
     ],
 )  # fmt: skip

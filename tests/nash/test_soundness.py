@@ -75,6 +75,13 @@ class _Silent(Solver):
         return {"failed": "no answer within 1 s", "clock": True}
 
 
+@pytest.mark.parametrize("name", ["t", "rho", "q1"])
+def test_no_name_of_a_program_means_anything_to_a_solver(name: str, solver: Solver) -> None:
+    source = "a, b, x, y, {0}, u = SampleLP()\nr: P1 = BestResponse(b)\nm: P2 = Mix(b, y, {0})"
+    found = [solver.estimate(systems(source.format(each))[0], nodes=50, seconds=60.0) for each in (name, "v")]
+    assert found[0]["ceiling"] == pytest.approx(found[1]["ceiling"], abs=1e-6)
+
+
 def test_silence_is_no_proof() -> None:
     found = prove(systems(zoo.source("dmp")), _Silent(), SEARCH, claim=Fraction(1, 2))
     assert (found.status, found.bound, found.clock) == ("unproved", None, True)

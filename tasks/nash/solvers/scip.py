@@ -10,6 +10,9 @@ from discovery.tasks.nash.compiler.system import System
 
 __all__ = ["estimate"]
 
+#: Name of what is maximised; no value of a program can be called so.
+_LEAST = "least guarantee"
+
 
 def estimate(
     system: System, *, nodes: int, seconds: float, lines: set[int] | None = None, tighten: bool = True
@@ -25,14 +28,14 @@ def estimate(
 
     Returns:
         `status` (`"optimal"`, `"infeasible"`, or what limit was reached), `value` (of the best state found, or None),
-        `ceiling` (what no state exceeds, up to tolerances), `nodes`, `point` (name to value, regrets and `t` included).
+        `ceiling` (what no state exceeds, up to tolerances), `nodes`, `point` (name to value, regrets included).
     """
     import pyscipopt
 
     model = pyscipopt.Model()
     model.hideOutput()
     state = system.state
-    symbols: dict[str, Any] = {"t": model.addVar("t", lb=0.0, ub=1.0)}
+    symbols: dict[str, Any] = {_LEAST: model.addVar(_LEAST, lb=0.0, ub=1.0)}
 
     def expression(poly: Poly) -> Any:
         total: Any = 0.0
@@ -53,13 +56,13 @@ def estimate(
     constraints = list(system.axioms)
     for index, line in enumerate(system.lines):
         if lines is None or index in lines:
-            constraints += [*system.simplex(line), *system.above(line, variable("t"))]
+            constraints += [*system.simplex(line), *system.above(line, variable(_LEAST))]
     for constraint in constraints:
         left = expression(constraint.poly)
         if isinstance(left, float):
             continue
         model.addCons(left == 0 if constraint.relation == "=" else left >= 0)
-    model.setObjective(symbols["t"], "maximize")
+    model.setObjective(symbols[_LEAST], "maximize")
     model.setParam("limits/totalnodes", nodes)
     model.setParam("limits/time", seconds)
     model.setParam("limits/gap", 1e-5)
