@@ -1,4 +1,4 @@
-"""Where code stands in a reply: fenced blocks, tags, JSON strings, or bare between prose."""
+"""Where code stands in a reply that marks it: fenced blocks, tags, JSON strings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-__all__ = ["Block", "bare_spans", "find_blocks", "objects", "without_blocks", "wrapped"]
+from discovery.propose.replies.spans import CODE
+
+__all__ = ["Block", "find_blocks", "objects", "without_blocks", "wrapped"]
 
 _OPEN = re.compile(r"^(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
 _LANGUAGES = frozenset({"python", "py", "python3", "text", "txt", "plaintext", "code", "starlark", "diff", "patch"})
-#: What a line of code looks like, in a language whose blocks are indented.
-_CODE = re.compile(
-    r"^\s*(def |class |import \w|from \w[\w.]* import |@\w|return\b|(if|elif|for|while|with) .*:|else:|try:"
-    r"|[A-Za-z_][\w.]*(\s*,\s*[A-Za-z_]\w*)*(\s*:\s*\w+)?(\[[^\]]*\])?\s*(\+|-|\*|/)?=[^=]|\w+\(.*\)\s*$"
-    r"|[)\]}],?\s*$|#)"
-)
+_ITEM = re.compile(r"^(?:[-*\u2022] |\d+[.)] )?(?:`([^`]+)`|(\w.*))$")
 _TAGS = re.compile(r"<(code|program|answer|solution|python|rule)\b[^>]*>(.*?)</\1>", re.S | re.I)
+_LONG = re.compile(r"""^[ \t]*(?:\w+\s*[:=]\s*)?[rf]?('{3}|"{3})\w*\n(.*?)\n?\1""", re.S | re.M)
+_MARKUP = re.compile(
+    r"\[(code|python)\](?P<forum>.*?)\[/\1\]|#\+begin_src[^\n]*\n(?P<org>.*?)#\+end_src"
+    r"|\\begin\{(verbatim|lstlisting|minted|code)\}(?:[\[{][^\]}\n]*[\]}])?(?P<latex>.*?)\\end\{\4\}",
+    re.S | re.I,
+)
 _MANY = 2000  # more signs than this in a reply are not looked through for pairs of tags
 _TRIES = 20  # braces at which an object may begin
+_OLD_KEY = re.compile(r"old|original|previous|parent|before|draft|search|find")
 _CODE_KEYS = ("code", "program", "source", "solution", "answer", "content", "rule")
 
 
@@ -50,7 +54,7 @@ def find_blocks(text: str) -> list[Block]:
     blocks: list[Block] = []
     heading, number = "", 0
     while number < len(lines):
-        found = _OPEN.match(lines[number])
+        found = _opening(lines[number])
         if found is None:
             heading = lines[number].strip() or heading
             number += 1
@@ -63,14 +67,22 @@ def find_blocks(text: str) -> list[Block]:
     return [block for block in blocks if block.text.strip()]
 
 
+def _opening(line: str) -> re.Match[str] | None:
+    """A fence that opens on `line`, alone or behind words."""
+    words, fence, info = line.rpartition("```")
+    if words.strip() and words[-1:].isspace() and "`" not in words and re.fullmatch(r"\w*", info.strip()):
+        return _OPEN.match(fence + info)
+    return _OPEN.match(line)
+
+
 def _fenced(lines: list[str], start: int, opening: re.Match[str], heading: str) -> tuple[Block, int]:
     fence, indent, info = opening["fence"], len(opening["indent"]), opening["info"].strip()
     tag, _, rest = info.partition(" ")
     tag = tag.lower().strip("{}.:")
     body = []
-    if info and tag not in _LANGUAGES and _CODE.match(info):
+    if info and tag not in _LANGUAGES and CODE.match(info):
         tag, rest = "", info  # the code begins behind the fence
-    if rest and _CODE.match(rest):
+    if rest and CODE.match(rest):
         body.append(rest)
     for number in range(start + 1, len(lines)):
         line = lines[number]
@@ -92,16 +104,34 @@ def without_blocks(text: str, blocks: list[Block]) -> str:
     return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in inside)
 
 
-def wrapped(text: str) -> Iterator[Block]:
-    """Code inside tags such as `<code>`, in strings of a JSON object, and between the quotes of a long string."""
+def wrapped(text: str) -> Iterator[str]:
+    """Code inside tags such as `<code>`, in strings of a JSON object, in a long string, or in the items of a list."""
     if text.count("<") < _MANY:
         for found in _TAGS.finditer(text):
-            yield Block(found[2].strip("\n"))
+            yield found[2].strip("\n")
+    for found in _MARKUP.finditer(text) if text.count("[") + text.count("\\begin") < _MANY else ():
+        yield (found["forum"] or found["org"] or found["latex"] or "").strip("\n")
     for value in objects(text):
-        yield from (Block(source) for source in _sources(value))
+        yield from _sources(value)
+    for found in _LONG.finditer(text):
+        yield found[2]
+    if len(items := _items(text)) > 1:
+        yield "\n".join(items)
     stripped = text.strip()
     if len(stripped) > 2 and stripped[0] == stripped[-1] == "`":
-        yield Block(stripped.strip("`"))
+        yield stripped.strip("`")
+
+
+def _items(text: str) -> list[str]:
+    """Code written one line to an item of a list, or to a pair of backticks."""
+    items = []
+    for line in text.split("\n"):
+        found = _ITEM.match(line.strip().rstrip(".,;"))
+        if found and (found[1] or line.lstrip()[:1] in "-*\u2022") and CODE.match(code := found[1] or found[2]):
+            items.append(code)
+        elif CODE.match(line):
+            return []
+    return items
 
 
 def objects(text: str) -> Iterator[dict[str, object]]:
@@ -133,27 +163,11 @@ def _inner(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
 
 
 def _sources(value: dict[str, object]) -> Iterator[str]:
-    for key in _CODE_KEYS:
-        inner = value.get(key)
-        if isinstance(inner, str) and "\n" in inner:
-            yield inner
-        elif isinstance(inner, list) and inner and all(isinstance(line, str) for line in inner):
-            yield "\n".join(str(line) for line in inner)
-
-
-def bare_spans(text: str) -> Iterator[Block]:
-    """Spans of lines that look like code, where nothing marks it: the longest reading first."""
-    lines = text.split("\n")
-    marks = [number for number, line in enumerate(lines) if _CODE.match(line)]
-    flush = [number for number in marks if not lines[number][:1].isspace()]
-    if not flush:
-        if marks:  # an indented block, as Markdown has them
-            yield Block("\n".join(lines[marks[0] : marks[-1] + 1]))
-        return
-    last = marks[-1]
-    while last + 1 < len(lines) and (lines[last + 1][:1].isspace() or not lines[last + 1].strip()):
-        last += 1
-    for start in dict.fromkeys((flush[0], *flush[1:4])):
-        earlier = [number - 1 for number in reversed(flush[-3:]) if number > start]  # without what comes last
-        for end in dict.fromkeys((last, marks[-1], *earlier)):
-            yield Block("\n".join(lines[start : end + 1]))
+    """Texts of several lines in an object: those that are called code first, none that is called old."""
+    for key in sorted(value, key=lambda name: name not in _CODE_KEYS):
+        inner = value[key]
+        if isinstance(inner, list) and len(inner) > 1 and all(isinstance(line, str) for line in inner):
+            inner = "\n".join(str(line) for line in inner)
+        if isinstance(inner, str) and "\n" in inner and not _OLD_KEY.search(key):
+            blocks = find_blocks(inner)
+            yield from [block.text for block in blocks] or [inner]

@@ -27,16 +27,21 @@ _LEAD = 0.06
 _MANY = 2000  # more signs than this in a reply are not looked through for pairs of tags
 _COMPARED = 16  # places that are compared letter by letter
 _START = re.compile(
-    r"^\s*[<>]{3,}\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)[\s:>]*$|^\s*<{3,}\s*$|^[\s*#\[]*(?-i:SEARCH)[\s*\]:]*$",
+    r"^\s*(?:[<>]{3,}|[+-]{5,})\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)[\s:<>+-]*$|^\s*<{3,}\s*$"
+    r"|^[\s*#\[]*(?-i:SEARCH)[\s*\]:]*$",
     re.I,
 )
 _MIDDLE = re.compile(
     r"^\s*={3,}[\s:]*(?:REPLACE|REPLACEMENT|WITH)?[\s:]*$|^\s*-{5,}\s*$|^[\s*#\[]*(?-i:REPLACE)[\s*\]:]*$", re.I
 )
-_END = re.compile(r"^\s*>{3,}(?:\s*[\w./-]+)?[\s:]*$|^\s*<{3,}\s*REPLACE[\s:]*$", re.I)
+_END = re.compile(
+    r"^\s*>{3,}(?:\s*[\w./-]+)?[\s:<>]*$|^\s*(?:<{3,}|[+-]{5,})\s*(?:REPLACE|UPDATED|NEW|AFTER|END)[\s:<>+-]*$", re.I
+)
 _HEADER = re.compile(r"(---|\+\+\+|diff |index |\\ No newline)")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*\w*\s*$")
 _OLD = re.compile(r"\b(search|original|before|old|find|replace this|current)\b", re.I)
+_REPLACE_WHAT = re.compile(r"^\W*(in \S+,? )?(replace|change|turn|swap)\b", re.I)
+_WITH = re.compile(r"^\W*(with|by|to|into|for)\b", re.I)
 _NEW = re.compile(r"\b(replace|replacement|with|after|new|updated|by)\b", re.I)
 _PAIRS = re.compile(
     r"<(search|old|find|original)>\n?(.*?)</\1>\s*<(replace|new|replacement|updated)>\n?(.*?)</\3>", re.S | re.I
@@ -143,7 +148,8 @@ def _headed(blocks: Sequence[Block]) -> list[Edit]:
     """Blocks in pairs under headings such as "Replace this:" and "with:"."""
     edits = []
     for old, new in pairwise(blocks):
-        if _OLD.search(old.heading) and _NEW.search(new.heading) and not _OLD.search(new.heading.split()[0]):
+        told = _OLD.search(old.heading) and _NEW.search(new.heading) and not _OLD.search(new.heading.split()[0])
+        if told or (_REPLACE_WHAT.search(old.heading) and _WITH.search(new.heading)):
             edits.append(Edit(old.text.strip("\n"), new.text.strip("\n")))
     return edits
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-__all__ = ["expand", "is_elision", "merged"]
+__all__ = ["annotated", "expand", "is_elision", "merged"]
 
 _WORDS = (
     r"(?:rest|remainder|remaining|existing|everything else|other (?:code|lines)|unchanged|omitted|no changes?|your code"
@@ -21,6 +21,8 @@ _ELISION = re.compile(
     r"|remains?|below|above|unchanged|same|as|before|original|in|body|implementation|rule))*[\])>.]*\s*$",
     re.I,
 )
+
+_ANNOTATED = re.compile(r"^(\w+): (\w+) = (.*)$", re.M)
 
 
 def is_elision(line: str) -> bool:
@@ -57,6 +59,12 @@ def expand(lines: Sequence[str], base: Sequence[str]) -> list[str] | None:
 
 def _find(base: Sequence[str], line: str, start: int) -> int:
     return next((number for number in range(start, len(base)) if base[number].strip() == line.strip()), -1)
+
+
+def annotated(text: str, base: str) -> str:
+    """`text` with the annotations that it lost: of lines that stand in `base` but for theirs."""
+    full = {f"{found[1]} = {found[3]}": found[0] for found in _ANNOTATED.finditer(base)}
+    return "\n".join(full.get(" ".join(line.split()), line) for line in text.split("\n"))
 
 
 def merged(part: str, base: str) -> str | None:

@@ -8,21 +8,34 @@ import textwrap
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from discovery.propose.replies.spans import commented
+
 __all__ = ["mended", "normal", "reindented"]
 
-_CHARACTERS = str.maketrans(
-    {
-        "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"',
-        "\u201d": '"', "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*",
-        "\u00f7": "/", "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None,
-        "\u2026": "...", "\uff08": "(", "\uff09": ")", "\uff0c": ",", "\uff1a": ":", "\uff1d": "=",
-    }
-)  # fmt: skip
-_NUMBERED = re.compile(r"^\s*(\d+)(?:\s*[|:.)\]]|\t|(?=\s)|$) ?")
+#: What is meant by signs that no program language has.
+_SIGNS = {
+    " ": "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000", "": "\u00ad\u200b\u200c\u200d\u2060\ufeff",
+    "'": "\u00b4\u2018\u2019\u201a\u201b\u2032", '"': "\u00ab\u00bb\u201c\u201d\u201e\u201f\u2033",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63", "*": "\u00b7\u00d7\u2217\u2219\u22c5", "/": "\u00f7\u2044\u2215",
+    ">=": "\u2265\u2a7e", "<=": "\u2264\u2a7d", "!=": "\u2260", "=": "\u2190\u2254", "...": "\u2026", ",": "\u3001",
+    "**2": "\u00b2", "**3": "\u00b3", "(1/2)": "\u00bd", "(1/3)": "\u2153", "(2/3)": "\u2154", "(1/4)": "\u00bc",
+    "(3/4)": "\u00be", **{str(digit): chr(0x2080 + digit) for digit in range(10)},
+}  # fmt: skip
+_FULL_WIDTH = {code + 0xFEE0: chr(code) for code in range(0x21, 0x7F)}
+_CHARACTERS = _FULL_WIDTH | {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
+_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lam mu nu xi omicron pi rho varsigma sigma tau upsilon"
+    " phi chi psi omega"
+)
+_GREEK = {0x03B1 + number: name for number, name in enumerate(_NAMES.split())}
+_COMMANDS = {r"\geq": ">=", r"\ge": ">=", r"\leq": "<=", r"\le": "<=", r"\cdot": "*", r"\times": "*", r"\_": "_"}
+_NUMBERED = re.compile(
+    r"^\s*(?:(?:in|l|ln|line|step|row)\s*(?=[\d\[(]))?[\[(]?(\d+)(?:\s*[|:.)\]\u2502\u2192]+:?|\t|(?=\s)|$) ?", re.I
+)
 _OPENER = re.compile(
     r"^([ \t]*)((?:if|elif|for|while|def|with|class)\b[^\n]*[^\n:,(\[{\\ ]|else|try)[ \t]*\n(?=\1[ \t]+\S)", re.M
 )
-_LANGUAGE_WORD = re.compile(r"\A\s*(python3?|py|code|text)\s*\n", re.I)
+_LANGUAGE_WORD = re.compile(r"\A\s*(python3?|py|code|text|txt|plaintext|program|rule|nash|starlark)\s*\n", re.I)
 
 
 def normal(text: str) -> str:
@@ -60,7 +73,9 @@ def _prefixes(text: str) -> str:
     several = len(filled) > 1 or bool(re.match(r"\s*\d+\s*\|", text))
     if several and len(filled) == len(numbers) and all(later > number for number, later in pairwise(numbers)):
         return "\n".join(_NUMBERED.sub("", line, count=1) for line in lines)
-    for marks in ((">>> ", "... ", ">>>", "..."), ("> ", ">"), ("+ ", "+")):
+    if len(filled) > 1 and all(re.fullmatch(r"`[^`]+`[.,;]?", line.strip()) for line in filled):
+        return "\n".join(line.strip().rstrip(".,;").strip("`") for line in lines)
+    for marks in ((">>> ", "... ", ">>>", "..."), ("> ", ">"), ("+ ", "+"), ("- ",), ("* ",), ("\u2022 ",)):
         if filled and all(line.lstrip().startswith(marks) for line in filled):
             cut = marks if marks[0] != "+ " else ("+",)
             return "\n".join(_cut(line, cut) for line in lines)
@@ -78,7 +93,31 @@ def _colons(text: str) -> str:
 
 
 def _entities(text: str) -> str:
-    return html.unescape(text) if re.search(r"&(lt|gt|amp|quot|#39|#x27);", text) else text
+    names = r"&(lt|gt|amp|quot|nbsp|[lg]e|minus|times|#\d+|#x[0-9a-f]+);"
+    return html.unescape(text) if re.search(names, text, re.I) else text
+
+
+def _commands(text: str) -> str:
+    """Signs written as LaTeX does."""
+    return re.sub(r"\\[a-z]+\b|\\_", lambda found: _COMMANDS.get(found[0], found[0]), text)
+
+
+def _foreign_marks(text: str) -> str:
+    """Marks that other languages put around statements: `;` at the end, `:=`, `//` before a comment, `let`."""
+    text = re.sub(r";[ \t]*$", "", text, flags=re.M)
+    text = re.sub(r"^([ \t]*)//", r"\1#", text, flags=re.M)
+    return re.sub(
+        r"^([ \t]*)(?:(?:let|var|const) +)?(\w+(?: *, *\w+)*(?: *: *\w+)?) *:?=(?!=)", r"\1\2 =", text, flags=re.M
+    )
+
+
+def _unwrapped(text: str) -> str:
+    """The body of a function that holds the whole program, without what it returns."""
+    head, _, body = text.partition("\n")
+    if not re.match(r"def \w+\(.*\).*:\s*$", head) or any(line and not line[0].isspace() for line in body.split("\n")):
+        return text
+    lines = textwrap.dedent(body).rstrip().split("\n")
+    return "\n".join(lines[:-1] if lines[-1].startswith("return ") else lines)
 
 
 def _escapes(text: str) -> str:
@@ -143,6 +182,11 @@ _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("characters", lambda text: text.translate(_CHARACTERS)),
     ("Markdown escapes", _escapes),
     ("tabs", lambda text: text.expandtabs(4)),
+    ("LaTeX", _commands),
+    ("Greek letters", lambda text: text.translate(_GREEK)),
+    ("foreign marks", _foreign_marks),
     ("colons", _colons),
+    ("sentences", commented),
     ("indentation", reindented),
+    ("wrapping function dropped", _unwrapped),
 )

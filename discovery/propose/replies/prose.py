@@ -13,8 +13,11 @@ __all__ = ["answer", "first_line", "foreign_language", "idea", "instructs", "one
 _IDEA_LENGTH = 240
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|reasoning|reflection|scratchpad)>", re.I)
 _TOKENS = re.compile(
-    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final)?|</?s>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?", re.I
+    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|</?s>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
+    re.I,
 )
+#: Channels of a chat format that hold thinking, up to the next that does not.
+_CHANNEL = re.compile(r"<\|channel\|>(?:analysis|commentary|thought)\b.*?(?=<\|channel\|>final|\Z)", re.S)
 _LABEL = re.compile(
     r"^[ \t#>*_`\-]{0,20}(?:idea|thought|rationale|change|changes made|summary|approach|hypothesis|description"
     r"|explanation|strategy)\b[ \t*_`]{0,9}[:\-\u2013\u2014][ \t*_`]*(?P<text>.*)$",
@@ -62,9 +65,13 @@ _SIGNS = (
 )  # fmt: skip
 
 
-def answer(text: str) -> str:
-    """`text` without the model's thinking and the marks of its chat format."""
-    text = _TOKENS.sub("", text)
+def answer(text: str, *, cut_short: bool = False) -> str:
+    """`text` without the model's thinking and the marks of its chat format.
+
+    Thinking that never ends holds the answer where its last line with an idea is followed by a whole block, unless the
+    model was stopped.
+    """
+    text = _TOKENS.sub("", _CHANNEL.sub("", text) if "<|channel|>final" in text else text)
     parts, depth, cursor = [], 0, 0
     for found in _THOUGHT.finditer(text):
         if depth == 0:
@@ -73,7 +80,11 @@ def answer(text: str) -> str:
         if found[1] and depth == 0 and "<" + found[0][2:] not in text[: found.start()]:
             parts.clear()  # the beginning was in the prompt
         cursor = found.end()
-    return _unquoted("".join(parts) + ("" if depth else text[cursor:]))
+    rest = text[cursor:]
+    if depth:
+        ideas = [] if cut_short else list(re.finditer(r"^[ \t*#_]*idea\b", rest, re.I | re.M))
+        rest = rest[ideas[-1].start() :] if ideas else ""
+    return _unquoted("".join(parts) + rest)
 
 
 def _unquoted(text: str) -> str:

@@ -6,16 +6,20 @@ text before those that do. A reply is data. Nothing in it is ever carried out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from discovery.model import Program, Rejected
 from discovery.propose.replies import prose
-from discovery.propose.replies.blocks import Block, bare_spans, find_blocks, without_blocks, wrapped
+from discovery.propose.replies.blocks import Block, find_blocks, without_blocks, wrapped
+from discovery.propose.replies.choice import meant
 from discovery.propose.replies.edits import Edit, EditFailed, apply, find_edits
-from discovery.propose.replies.elisions import expand, is_elision, merged
+from discovery.propose.replies.elisions import annotated, expand, is_elision, merged
 from discovery.propose.replies.mend import mended, normal
+from discovery.propose.replies.parts import belonging, names_of
+from discovery.propose.replies.spans import bare_spans
 
 __all__ = ["MAX_REPLY_BYTES", "TROUBLES", "Reading", "Trouble", "Unreadable", "read"]
 
@@ -81,8 +85,12 @@ class Reading:
     instructs: bool = False
 
 
+_ADDED = re.compile(r"\b(add|append|extend)\b", re.I)
+
 #: A text that may be the program, and what was done to get it.
 _Candidate: TypeAlias = tuple[str, tuple[str, ...]]
+#: A program, and what was done to get it.
+_Found: TypeAlias = tuple[Program, tuple[str, ...]]
 
 
 def read(
@@ -102,7 +110,7 @@ def read(
     size = len(reply.encode("utf-8", "surrogatepass"))
     if size > MAX_REPLY_BYTES:
         raise Unreadable("oversized reply", f"the reply has {size:,} bytes; at most {MAX_REPLY_BYTES:,} are read")
-    text = prose.answer(normal(reply).lstrip("\ufeff\u200b\u2060"))
+    text = prose.answer(normal(reply).lstrip("\ufeff\u200b\u2060"), cut_short=cut_short)
     if not text.strip():
         raise Unreadable("empty reply", "the reply is empty; expected a program in a fenced code block")
     return _Reader(text, check, base, cut_short).reading()
@@ -124,8 +132,18 @@ class _Reader:
         if found is None:
             raise self._worst()
         program, mended_by, how = found
+        if how == "program":
+            program, mended_by = self._supplied(program, mended_by)
         instructs = prose.instructs(self._prose)
         return Reading(program, prose.idea(self._text, self._prose), how, mended_by, instructs)
+
+    def _supplied(self, program: Program, mended_by: tuple[str, ...]) -> _Found:
+        """A program that uses what only the base defines, with these definitions."""
+        if self._base is None or not names_of(program.source).free & names_of(self._base.source).bound:
+            return program, mended_by
+        whole = merged(program.source, self._base.source)
+        found = None if whole is None else self._first(iter([(whole, (*mended_by, "left-out definitions kept"))]))
+        return found or (program, mended_by)
 
     # Edits
 
@@ -168,14 +186,52 @@ class _Reader:
     # Whole programs
 
     def _written(self) -> tuple[Program, tuple[str, ...], Literal["program", "edits"]] | None:
-        accepted = [found for block in self._whole() if (found := self._first(self._plain(block)))]
-        if accepted:
-            new = [found for found in accepted if self._base is None or found[0].key != self._base.key]
-            return (*(new or accepted)[-1], "program")
+        blocks = self._whole()
+        plain = [self._first(self._plain(block)) for block in blocks]
+        if any(plain):
+            return (*self._chosen(blocks, plain), "program")
         for candidates in (self._joined(), self._mended(), self._partial(), self._bare()):
             if (found := self._first(candidates)) is not None:
                 return (*found, "program")
         return None
+
+    def _chosen(self, blocks: Sequence[Block], plain: Sequence[_Found | None]) -> _Found:
+        """Of the blocks that are programs as they stand, the one that is meant.
+
+        Raises:
+            Unreadable: nothing says which.
+        """
+        known = None if self._base is None else self._base.key
+        accepted = {number: found for number, found in enumerate(plain) if found is not None}
+        new = {number: found for number, found in accepted.items() if found[0].key != known} or accepted
+        last = {found[0].key: number for number, found in new.items()}  # of equal ones the last
+        number = meant([(self._before(blocks, number), blocks[number].text) for number in sorted(last.values())])
+        if number is None:
+            message = f"the reply holds {len(last)} different programs, and nothing says which is meant: write only one"
+            raise Unreadable("no program", message)
+        return self._together(blocks, plain, sorted(last.values())[number])
+
+    def _together(self, blocks: Sequence[Block], plain: Sequence[_Found | None], number: int) -> _Found:
+        """The program of one block, with the blocks that are no programs but belong to it.
+
+        Raises:
+            Unreadable: what they make together is not accepted.
+        """
+        found = plain[number]
+        assert found is not None
+        pieces = [each for each in range(len(blocks)) if each == number or plain[each] is None]
+        parts = belonging([blocks[each].text for each in pieces], pieces.index(number))
+        if len(parts) == 1:
+            return found
+        joined = self._first(mended("\n\n".join(blocks[pieces[part]].text.strip("\n") for part in parts)))
+        if joined is None:
+            raise self._worst()
+        return joined[0], ("blocks joined", *joined[1])
+
+    def _before(self, blocks: Sequence[Block], number: int) -> str:
+        """The prose between a block and the one before it."""
+        start = blocks[number - 1].end if number else 0
+        return "\n".join(self._text.split("\n")[start : blocks[number].start])
 
     def _whole(self) -> list[Block]:
         """The blocks that may be taken as they end."""
@@ -206,6 +262,8 @@ class _Reader:
             for text, names in mended(block.text):
                 if (whole := merged(text, self._base.source)) is not None:
                     yield whole, (*names, "left-out definitions kept")
+                elif _ADDED.search(block.heading) and "def " not in text:
+                    yield f"{self._base.source.rstrip()}\n{text}", (*names, "lines added")
 
     def _bare(self) -> Iterator[_Candidate]:
         """Code that nothing marks as such."""
@@ -216,11 +274,11 @@ class _Reader:
         spans = [*wrapped(self._text), *(() if self._blocks else bare_spans(self._text))]
         spans += [inner for block in self._blocks for inner in (*wrapped(block.text), *bare_spans(block.text))]
         for span in spans:
-            for text, names in mended(span.text):
+            for text, names in mended(span):
                 yield from self._completed(text, ("found between prose", *names))
         if self._base is not None:
             for span in spans:
-                for text, names in mended(span.text):
+                for text, names in mended(span):
                     if (whole := merged(text, self._base.source)) is not None:
                         yield whole, ("found between prose", *names, "left-out definitions kept")
         if not self._blocks:
@@ -231,12 +289,14 @@ class _Reader:
         """A text that says `...` for lines of the base, with these lines; any other as it is."""
         lines = text.split("\n")
         gap = next((number for number, line in enumerate(lines, 1) if is_elision(line)), None)
+        base = "" if self._base is None else self._base.source
         if gap is None:
             yield text, names
+            if (whole := annotated(text, base)) != text:
+                yield whole, (*names, "annotations kept")
             return
-        base = "" if self._base is None else self._base.source
-        if whole := expand(lines, base.rstrip("\n").split("\n")):
-            yield normal("\n".join(whole)), (*names, "left-out lines kept")
+        if expanded := expand(lines, base.rstrip("\n").split("\n")):
+            yield normal("\n".join(expanded)), (*names, "left-out lines kept")
         kept = "\n".join(line for line in lines if not is_elision(line))
         if whole_text := merged(kept, base):
             outside = all(not line[:1].isspace() for line in lines if is_elision(line))
@@ -248,7 +308,7 @@ class _Reader:
 
     # Deciding
 
-    def _first(self, candidates: Iterator[_Candidate]) -> tuple[Program, tuple[str, ...]] | None:
+    def _first(self, candidates: Iterator[_Candidate]) -> _Found | None:
         for text, names in candidates:
             try:
                 return self._check(text), names

@@ -1,0 +1,56 @@
+"""Which of several programs in one reply is meant, by what the reply says before each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+__all__ = ["meant"]
+
+_FINAL = (
+    r"final(?:ly|e|es)?|corrected|correction|fix(?:ed)?|improved|updated|revised|complete|full|whole|together|combined"
+    r"|(?:new|better|best) (?:version|program|one|rule|algorithm|code)|instead|wait|actually|mistake|oops|submit"
+    r"|my answer|answer is|corregido|korrigiert\w*|endgültig\w*"
+)
+_ASIDE = (
+    r"original(?:ly)?|current(?:ly)?|existing|before|previous(?:ly)?|old|baseline|parent|seed|draft|comparison"
+    r"|reference|(?:first|initial) (?:attempt|try|version|idea)|example|alternative(?:ly)?|option|variant|version \w"
+    r"|choice|either|could also|entwurf|borrador|brouillon"
+)
+_WORDS = re.compile(rf"(?P<final>\b(?:{_FINAL})\b|最终|修正|最終|итог|исправлен)|\b(?:{_ASIDE})\b", re.I)
+
+
+def meant(programs: Sequence[tuple[str, str]]) -> int | None:
+    """Number of the program that is meant, or None where nothing says so.
+
+    One that is announced as an aside (the original, a draft, an option, a comparison) is none of them. Of the others
+    the last is meant if it is the only one, if it is announced as the final, corrected or complete one, or if it goes
+    on from all before it, whose every line it holds. Of two such words in an announcement the later counts.
+
+    Args:
+        programs: In order, the prose before each and its text. All differ.
+    """
+    if len(programs) == 1:
+        return 0
+    said = [_announced(prose) for prose, _ in programs]
+    left = [number for number, kind in enumerate(said) if kind != "aside"]
+    if not left:
+        return None
+    last = left[-1]
+    texts = [_lines(text) for _, text in programs]
+    grown = all(texts[number] <= texts[last] for number in left)
+    return last if len(left) == 1 or said[last] == "final" or grown else None
+
+
+def _announced(prose: str) -> Literal["final", "aside", ""]:
+    """What the text closest before a program, the last paragraph and one above it, says of it."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", prose) if part.strip()]
+    words = list(_WORDS.finditer("\n".join(paragraphs[-2:])[-400:]))
+    if not words:
+        return ""
+    return "final" if words[-1]["final"] else "aside"
+
+
+def _lines(text: str) -> set[str]:
+    return {line.strip() for line in text.split("\n") if line.strip()}

@@ -1,0 +1,89 @@
+"""Where code stands in a text that does not mark it: between lines of prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["CODE", "bare_spans", "commented", "is_prose"]
+
+#: What a line of code looks like, in a language whose blocks are indented.
+CODE = re.compile(
+    r"^\s*(def |class |import \w|from \w[\w.]* import |@\w|return\b|(if|elif|for|while|with) .*:|else:|try:"
+    r"|[A-Za-z_][\w.]*(\s*,\s*[A-Za-z_]\w*)*(\s*:\s*\w+)?(\[[^\]]*\])?\s*(\+|-|\*|/)?=[^=]|\w+\(.*\)\s*$"
+    r"|[)\]}],?\s*$|#)"
+)
+_WORD = re.compile(r"^[(\"'*_`]*[^\W\d_]{1,}(?:['\u2019-][^\W\d_]+)*[)\"'*_`,.;:!?]*$")
+_ENDED = re.compile(r"[.!?:)*_\u3002\uff01\uff1f\uff1a]\s*$")
+#: A line that is nothing but marks of some markup.
+_MARKUP = re.compile(r"^\s*(?:\[/?\w+\]|</?\w[^<>]*>|\\(?:begin|end)\{\w+\}|#\+\w+.*|[\W_]*)\s*$")
+_USE = re.compile(r"^(print\(|assert\b|if __name__\b)")
+_IMPORT = re.compile(r"^(import \w|from \w[\w.]* import )")
+_LAST = 3  # top-level lines at the end that may be uses of the program
+
+
+def is_prose(line: str) -> bool:
+    """Whether a line is text of a natural language, blank, or only markup, rather than code not understood."""
+    bare = line.strip()
+    if _MARKUP.match(line) or not re.search(r"[=(\[{]", bare):
+        return True
+    words = bare.split()
+    plain = sum(bool(_WORD.match(word)) for word in words)
+    return plain >= 3 and plain >= 0.6 * len(words)
+
+
+def bare_spans(text: str) -> Iterator[str]:
+    """Spans of lines that look like code, the longest reading first.
+
+    What is left out is prose, imports before the code, or uses of the program after it: a line that looks like part of
+    the program is never dropped, for what remains might be a program, and another one than was meant.
+    """
+    lines = text.split("\n")
+    marks = [number for number, line in enumerate(lines) if CODE.match(line)]
+    flush = [number for number in marks if not lines[number][:1].isspace()]
+    if not flush:
+        if marks:  # an indented block, as Markdown has them
+            yield "\n".join(lines[marks[0] : marks[-1] + 1])
+        return
+    last = marks[-1]
+    while last + 1 < len(lines) and (lines[last + 1][:1].isspace() or not lines[last + 1].strip()):
+        last += 1
+    for start in dict.fromkeys((flush[0], *flush[1:4])):
+        if not all(is_prose(line) or _IMPORT.match(line) for line in lines[:start]):
+            continue
+        earlier = [number - 1 for number in reversed(flush[-_LAST:]) if number > start]
+        for end in dict.fromkeys((last, marks[-1], *earlier)):
+            if _may_end(lines[start : end + 1], lines[end + 1 :]):
+                yield "\n".join(lines[start : end + 1])
+
+
+def commented(text: str) -> str:
+    """`text` with sentences that stand alone between blank lines turned into comments."""
+    lines = text.split("\n")
+    around = ["", *lines, ""]
+    return "\n".join(
+        f"# {line}" if _is_sentence(line) and not around[number].strip() and not around[number + 2].strip() else line
+        for number, line in enumerate(lines)
+    )
+
+
+def _is_sentence(line: str) -> bool:
+    return len(line.split()) > 2 and not CODE.match(line) and is_prose(line) and bool(_ENDED.search(line))
+
+
+def _may_end(kept: list[str], dropped: list[str]) -> bool:
+    """Whether all that follows a span is an explanation, or uses what the span defines."""
+    defined = "|".join(found[1] for line in kept if (found := re.match(r"def (\w+)", line)))
+    use = re.compile(rf"^[^#]*\b(?:{defined})\(" if defined else r"(?!)")
+    before = kept[-1] if kept else ""
+    inside = False  # of a use that goes on
+    for line in dropped:
+        is_use = bool(_USE.match(line) or (not line[:1].isspace() and use.match(line)))
+        comment = line.lstrip().startswith("#")
+        ended = not before.strip() or bool(_ENDED.search(line)) or is_prose(before)
+        told = is_prose(line) and (ended or bool(_MARKUP.match(line)))
+        if not (is_use or comment or told or (inside and line[:1].isspace())):
+            return False
+        inside = is_use or (inside and (line[:1].isspace() or not line.strip()))
+        before = line
+    return True
