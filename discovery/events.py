@@ -115,7 +115,8 @@ class Alarm(Event):
 @dataclass(frozen=True)
 class ModelReplied(Event):
     """The reply to a model call for proposal `index` was committed. `usd` is None without a known price; `estimated`
-    says that tokens or their price rest on the length of the text. Totals are the run's, over all resumes."""
+    says that tokens or their price rest on the length of the text. Totals are the run's, over all resumes;
+    `total_estimated` is a number of replies."""
 
     index: int
     step: str
@@ -127,6 +128,7 @@ class ModelReplied(Event):
     total_calls: int
     total_tokens: int
     total_usd: float
+    total_estimated: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Modules of verbs are imported to be registered, so they import nothing heavy at 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from typing import Annotated
@@ -15,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from discovery import __version__
+from discovery.cli._say import complain, json_lines
 from discovery.cli.check import command as check_command
 from discovery.cli.compare import command as compare_command
 from discovery.cli.confirm import command as confirm_command
@@ -86,14 +86,14 @@ def main() -> None:
     """Run the command line. A failure that a user can mend is one clear line, and a hint, without a traceback."""
     _replace_closed_streams()
     try:
-        if not _wants_json():
+        if "--json" not in sys.argv[1:] and not json_lines():
             app()
         raise SystemExit(app(standalone_mode=False) or 0)
     except TyperException as error:
         message = getattr(error, "format_message", error.__str__)()
-        _complain(message, "`discovery VERB -h` shows what a verb takes", 2)
+        complain(message, "`discovery VERB -h` shows what a verb takes", 2)
     except DiscoveryError as error:
-        _complain(error.message, error.hint, error.exit_code)
+        complain(error.message, error.hint, error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
@@ -102,7 +102,7 @@ def main() -> None:
             raise
         # A path that cannot be used, or a full disk: for the user to mend.
         where = "" if error.filename is None else f"{error.filename}: "
-        _complain(f"{where}{error.strerror}", "", 5)
+        complain(f"{where}{error.strerror}", "", 5)
 
 
 def _replace_closed_streams() -> None:
@@ -112,15 +112,3 @@ def _replace_closed_streams() -> None:
     os.close(descriptor)
     sys.stdout = sys.stdout or os.fdopen(1, "w")
     sys.stderr = sys.stderr or os.fdopen(2, "w")
-
-
-def _wants_json() -> bool:
-    return "--json" in sys.argv[1:]
-
-
-def _complain(message: str, hint: str, code: int) -> None:
-    if _wants_json():
-        print(json.dumps({"code": code, "message": message, "hint": hint}), file=sys.stderr)
-    else:
-        print(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), file=sys.stderr)
-    raise SystemExit(code)

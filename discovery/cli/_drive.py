@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discovery.cli._say import say
 from discovery.errors import DiscoveryError
 from discovery.model import JSON
 
@@ -129,7 +129,7 @@ async def _drive(
             main.cancel()
             return
         loop.drain()
-        print("stopping: what is in flight is finished first; once more stops now", file=sys.stderr)
+        say("stopping: what is in flight is finished first; once more stops now")
 
     def emit(event: Event) -> None:
         assert loop is not None  # nothing happens to a model before the loop asks it
@@ -160,16 +160,15 @@ def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int)
     """Say on stderr how the run stands and how to go on; returns the exit code."""
     best = journal.best(1)
     if caught and (summary is None or summary.reason not in ("limit", "target", "stagnation")):
-        print(f"stopped; `discovery resume {folder}` goes on from here", file=sys.stderr)
+        say(f"stopped; `discovery resume {folder}` goes on from here")
         return 128 + caught
     if not best:
-        print(
+        say(
             f"no program of {journal.proposal_count()} proposals was scored; "
-            f"`discovery show {folder} --failures` says why",
-            file=sys.stderr,
+            f"`discovery show {folder} --failures` says why"
         )
         return 4
     key, verdict = best[0]
-    print(f"best program {key[:12]}, score {verdict.score:.6g} (a search-time score, not a claim)", file=sys.stderr)
-    print(f"next: `discovery confirm {folder}`, then `discovery export {folder}`", file=sys.stderr)
+    say(f"best program {key[:12]}, score {verdict.score:.6g} (a search-time score, not a claim)")
+    say(f"next: `discovery confirm {folder}`, then `discovery export {folder}`")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -12,11 +12,18 @@ __all__ = [
     "DisplayOption",
     "ImageOption",
     "JsonOption",
+    "MaxCallsOption",
+    "MaxProposalsOption",
+    "MaxTimeOption",
+    "MaxTokensOption",
+    "MaxUsdOption",
     "OutOption",
     "RuntimeOption",
     "SandboxOption",
     "StagnationOption",
     "TargetOption",
+    "WorkersOption",
+    "limits",
 ]
 
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -44,3 +51,43 @@ TargetOption: TypeAlias = Annotated[
 StagnationOption: TypeAlias = Annotated[
     int | None, typer.Option("--stagnation", help="End after so many outcomes in a row without a better program.")
 ]
+WorkersOption: TypeAlias = Annotated[int | None, typer.Option("--workers", help="Evaluator processes (default: 2).")]
+MaxProposalsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included.")
+]
+MaxTimeOption: TypeAlias = Annotated[
+    str | None, typer.Option("--max-time", help="Total run time, such as 90s, 10m or 2h.")
+]
+MaxUsdOption: TypeAlias = Annotated[float | None, typer.Option("--max-usd", help="Total US dollars for models.")]
+MaxTokensOption: TypeAlias = Annotated[int | None, typer.Option("--max-tokens", help="Total tokens of models.")]
+MaxCallsOption: TypeAlias = Annotated[int | None, typer.Option("--max-calls", help="Total replies of models.")]
+
+
+def limits(
+    *,
+    workers: int | None,
+    max_proposals: int | None,
+    max_time: str | None,
+    max_usd: float | None,
+    max_tokens: int | None,
+    max_calls: int | None,
+    target: float | None,
+    stagnation: int | None,
+) -> dict[str, Any]:
+    """What a run may use, as keys of its configuration: may be given when it starts, and anew when it goes on.
+
+    Raises:
+        ConfigError: `max_time` is no time.
+    """
+    from discovery.config import parse_seconds
+
+    return {
+        "workers": workers,
+        "max_proposals": max_proposals,
+        "max_time": None if max_time is None else parse_seconds(max_time),
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        "max_calls": max_calls,
+        "target": target,
+        "stagnation": stagnation,
+    }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discovery.cli._say import say
 from discovery.errors import ConfigError
 from discovery.model import Rejected
 
@@ -87,7 +87,7 @@ def _check_models(config: RunConfig, plan_only: bool) -> None:
     except Unauthorised as error:
         if not plan_only:
             raise
-        print(f"note: {error.message}", file=sys.stderr)
+        say(f"note: {error.message}")
 
 
 def _prompts(task: Task, folder: Path | None) -> Prompts:

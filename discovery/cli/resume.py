@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli._options import DisplayOption, OutOption, SandboxOption, StagnationOption, TargetOption
+from discovery.cli._options import (
+    DisplayOption,
+    MaxCallsOption,
+    MaxProposalsOption,
+    MaxTimeOption,
+    MaxTokensOption,
+    MaxUsdOption,
+    OutOption,
+    SandboxOption,
+    StagnationOption,
+    TargetOption,
+    WorkersOption,
+    limits,
+)
+from discovery.cli._say import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +35,12 @@ __all__ = ["command"]
 
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or @last.")],
-    workers: Annotated[int | None, typer.Option("--workers", help="Evaluator processes.")] = None,
-    max_proposals: Annotated[int | None, typer.Option("--max-proposals", help="New total, not an addition.")] = None,
-    max_time: Annotated[str | None, typer.Option("--max-time", help="New total over all resumes, such as 10m.")] = None,
-    max_usd: Annotated[float | None, typer.Option("--max-usd", help="New total of US dollars for models.")] = None,
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="New total of tokens of models.")] = None,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", help="New total of replies of models.")] = None,
+    workers: WorkersOption = None,
+    max_proposals: MaxProposalsOption = None,
+    max_time: MaxTimeOption = None,
+    max_usd: MaxUsdOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_calls: MaxCallsOption = None,
     target: TargetOption = None,
     stagnation: StagnationOption = None,
     sandbox: SandboxOption = None,
@@ -44,7 +57,7 @@ def command(
     discovery resume optimizers-20260102-150405 --max-proposals 500
     """
     from discovery.cli._drive import drive, run_task
-    from discovery.config import parse_seconds, resolve
+    from discovery.config import resolve
     from discovery.course import check_course
     from discovery.store import Journal, find_run
 
@@ -52,16 +65,16 @@ def command(
     with Journal.open(folder, write=True) as journal:
         # Given limits stay in force: the next resume goes on towards them.
         last = journal.last_event("RunStarted") or {}
-        given = {
-            "workers": workers,
-            "max_proposals": max_proposals,
-            "max_time": None if max_time is None else parse_seconds(max_time),
-            "max_usd": max_usd,
-            "max_tokens": max_tokens,
-            "max_calls": max_calls,
-            "target": target,
-            "stagnation": stagnation,
-        }
+        given = limits(
+            workers=workers,
+            max_proposals=max_proposals,
+            max_time=max_time,
+            max_usd=max_usd,
+            max_tokens=max_tokens,
+            max_calls=max_calls,
+            target=target,
+            stagnation=stagnation,
+        )
         changes = {name: last.get(name) if value is None else value for name, value in given.items()}
         config = resolve(flags={**journal.meta.config, **{k: v for k, v in changes.items() if v is not None}})
         task = run_task(journal)
@@ -86,7 +99,7 @@ def _same_ground(
     then, now = journal.meta.versions, versions(task, config)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
-            print(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now", file=sys.stderr)
+            say(f"note: {name} was {then.get(name)} when the run began and is {now.get(name)} now")
     require_packages(task)
     before = journal.meta.sandbox
     after = sandbox_report(sandbox or before["backend"], before.get("options"))
@@ -101,8 +114,5 @@ def _same_ground(
         )
     if weaker or after["backend"] != before["backend"]:
         less = f", weaker in {', '.join(weaker)}" if weaker else ""
-        print(
-            f"note: the run began in sandbox {before['backend']} and goes on in {after['backend']}{less}",
-            file=sys.stderr,
-        )
+        say(f"note: the run began in sandbox {before['backend']} and goes on in {after['backend']}{less}")
     return after

@@ -97,6 +97,7 @@ class Budget:
             tokens=self.spent.tokens + int(paid.tokens),
             usd=self.spent.usd + paid.usd,
             unpriced=self.spent.unpriced + (reply.usd is None),
+            estimated=self.spent.estimated + reply.usage.estimated,
         )
 
     def lose(self, dearest: Amount | None, count: int = 1) -> None:

@@ -273,6 +273,7 @@ class Gateway:
             total_calls=spent.calls,
             total_tokens=spent.tokens,
             total_usd=spent.usd,
+            total_estimated=spent.estimated,
         )
 
     # Sending

@@ -222,7 +222,8 @@ class Reading:
         """What all replies of models have cost. Calls that failed are not counted."""
         query = (
             "SELECT count(*), coalesce(sum(input_tokens + output_tokens), 0), coalesce(sum(usd), 0.0), "
-            "count(*) - count(usd) FROM model_call WHERE json_extract(document, '$.error') IS NULL"
+            "count(*) - count(usd), coalesce(sum(json_extract(document, '$.estimated')), 0) FROM model_call "
+            "WHERE json_extract(document, '$.error') IS NULL"
         )
         return Spending(*self._rows(query)[0])
 

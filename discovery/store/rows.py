@@ -151,9 +151,11 @@ class Spending:
         tokens: Of their prompts and texts.
         usd: Sum of the known prices, US dollars.
         unpriced: Replies whose price is unknown.
+        estimated: Replies whose tokens, and with them their price, were estimated from the length of the text.
     """
 
     calls: int
     tokens: int
     usd: float
     unpriced: int
+    estimated: int = 0

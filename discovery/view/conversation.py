@@ -10,7 +10,7 @@ from rich.text import Text
 
 from discovery.model import JSON
 from discovery.store import Journal, ModelCall
-from discovery.view.text import one_line, printable
+from discovery.view.text import about, one_line, printable
 
 __all__ = ["calls_list", "calls_table", "conversation", "conversation_view", "usd_text"]
 
@@ -18,6 +18,10 @@ __all__ = ["calls_list", "calls_table", "conversation", "conversation_view", "us
 def usd_text(usd: float | None) -> str:
     """US dollars to a tenth of a cent; a dash where no price is known."""
     return "-" if usd is None else f"${usd:.3f}" if usd >= 0.001 or usd == 0 else f"${usd:.2g}"
+
+
+def _price(spent: Mapping[str, JSON]) -> str:
+    return about(usd_text(spent["usd"]), spent["estimated"] and spent["usd"])
 
 
 def _call(call: ModelCall) -> dict[str, JSON]:
@@ -30,6 +34,7 @@ def _call(call: ModelCall) -> dict[str, JSON]:
         "model": call.model,
         "input_tokens": call.input_tokens,
         "output_tokens": call.output_tokens,
+        "estimated": bool(call.details.get("estimated", False)),
         "usd": call.usd,
         "finish": call.details.get("finish", ""),
         "seconds": call.details.get("seconds"),
@@ -50,8 +55,8 @@ def calls_table(calls: Iterable[Mapping[str, JSON]]) -> Table:
     for call in calls:
         seconds = "" if call["seconds"] is None else f"{call['seconds']:.1f}"
         ended = call["finish"] if call["error"] is None else f"failed: {one_line(call['error'], 80)}"
-        counts = (str(call["input_tokens"]), str(call["output_tokens"]))
-        table.add_row(call["id"], one_line(call["model"], 40), *counts, usd_text(call["usd"]), seconds, ended)
+        counts = [about(str(call[name]), call["estimated"]) for name in ("input_tokens", "output_tokens")]
+        table.add_row(call["id"], one_line(call["model"], 40), *counts, _price(call), seconds, ended)
     return table
 
 
@@ -82,6 +87,7 @@ def conversation(journal: Journal, index: int) -> dict[str, JSON]:
         "calls": calls,
         "input_tokens": sum(call["input_tokens"] for call in calls),
         "output_tokens": sum(call["output_tokens"] for call in calls),
+        "estimated": any(call["estimated"] for call in calls),
         "usd": sum(known) if len(known) == len(calls) else None,
     }
 
@@ -101,12 +107,13 @@ def conversation_view(data: Mapping[str, JSON]) -> list[RenderableType]:
     head.add_row("mended", ", ".join(notes.get("mended", [])) or "nothing")
     if data["rejection"]:
         head.add_row("rejected", printable(data["rejection"]))
-    total = f"{data['input_tokens']} tokens of prompts, {data['output_tokens']} of replies, {usd_text(data['usd'])}"
-    head.add_row("cost", f"{len(calls)} calls, {total}")
+    tokens = about(f"{data['input_tokens']} tokens of prompts, {data['output_tokens']} of replies", data["estimated"])
+    head.add_row("cost", f"{len(calls)} calls, {tokens}, {_price(data)}")
     parts: list[RenderableType] = [head]
     shown: set[str] = set()
     for call in calls:
-        cost = f"{call['input_tokens']} + {call['output_tokens']} tokens, {usd_text(call['usd'])}"
+        tokens = about(f"{call['input_tokens']} + {call['output_tokens']} tokens", call["estimated"])
+        cost = f"{tokens}, {_price(call)}"
         parts += [Text(), Text(f"=== {call['id']}: {printable(call['model'])}, {cost}", style="bold cyan")]
         for message in call["prompt"]:
             if message["content"] not in shown:

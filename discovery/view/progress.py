@@ -17,6 +17,7 @@ from discovery.events import (
     RunStarted,
     RunStopped,
 )
+from discovery.view.text import about
 
 __all__ = ["Progress"]
 
@@ -106,11 +107,12 @@ class Progress:
             self._stride *= 2
 
     def spending(self) -> str:
-        """What the run has spent on models, in words; "" before the first reply."""
+        """What the run has spent on models, in words, with a `~` where it is estimated; "" before the first reply."""
         if self.spent is None:
             return ""
-        price = "price unknown" if self.spent.usd is None else f"${self.spent.total_usd:.4f}"
-        return f"{self.spent.total_calls} replies, {self.spent.total_tokens:,} tokens, {price}"
+        spent, guessed = self.spent, self.spent.total_estimated
+        price = "price unknown" if spent.usd is None else about(f"${spent.total_usd:.4f}", guessed and spent.total_usd)
+        return f"{spent.total_calls} replies, {about(f'{spent.total_tokens:,} tokens', guessed)}, {price}"
 
     def per_minute(self, now: float) -> float | None:
         """Outcomes per minute of this controller; None before there is one."""

@@ -17,7 +17,7 @@ from rich.text import Text
 from discovery.errors import DiscoveryError
 from discovery.model import JSON, MEASURE
 from discovery.store import Journal, lease_holder
-from discovery.view.text import duration, one_line, printable, score_text, sparkline
+from discovery.view.text import about, duration, one_line, printable, score_text, sparkline
 
 __all__ = [
     "best_curve",
@@ -150,10 +150,12 @@ def runs_table(entries: Iterable[Mapping[str, JSON]], now: datetime | None = Non
 
 
 def spent_text(spent: Mapping[str, JSON]) -> str:
-    """What a run spent on models: dollars, or tokens where a price is unknown; a dash for nothing."""
+    """What a run spent on models: dollars, or tokens where a price is unknown, with a `~` where they are estimated; a
+    dash for nothing."""
     if not spent["calls"]:
         return "-"
-    return f"${spent['usd']:.4f}" if not spent["unpriced"] else f"{spent['tokens']:,} tokens"
+    said = f"${spent['usd']:.4f}" if not spent["unpriced"] else f"{spent['tokens']:,} tokens"
+    return about(said, spent["estimated"])
 
 
 def _age(created: str, now: datetime | None) -> str:
@@ -183,8 +185,11 @@ def summary_view(summary: Mapping[str, JSON], curve: list[float]) -> list[Render
     grid.add_row("outcomes", f"{summary['judged']}: {counted}" if counted else "none yet")
     grid.add_row("verdicts", str(summary["verdicts"]))
     if (spent := summary["spent"])["calls"]:
-        price = f"${spent['usd']:.4f}" + (f" and {spent['unpriced']} of unknown price" if spent["unpriced"] else "")
-        grid.add_row("models", f"{spent['calls']} replies, {spent['tokens']:,} tokens, {price}")
+        guessed = spent["estimated"]
+        tokens = about(f"{spent['tokens']:,} tokens", guessed) + (f" ({guessed} replies estimated)" if guessed else "")
+        price = about(f"${spent['usd']:.4f}", guessed and spent["usd"])
+        price += f" and {spent['unpriced']} of unknown price" if spent["unpriced"] else ""
+        grid.add_row("models", f"{spent['calls']} replies, {tokens}, {price}")
     best = summary["best"]
     if best is None:
         grid.add_row("best", "no program scored yet")

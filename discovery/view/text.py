@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["duration", "one_line", "printable", "score_text", "sparkline"]
+__all__ = ["about", "duration", "one_line", "printable", "score_text", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _HIDDEN = ("Cc", "Cf", "Cs")  # controls, invisible formatting (also right-to-left overrides), lone surrogates
@@ -34,6 +34,15 @@ def one_line(text: str, width: int) -> str:
     """The first line of `text` that is not blank, safe to print, at most `width` characters."""
     line = next((part.strip() for part in printable(text).splitlines() if part.strip()), "").replace("\t", " ")
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
+
+
+def about(text: str, estimated: object) -> str:
+    """`text`, marked when what it says rests on an estimate.
+
+    >>> about("1,234 tokens", True)
+    '~1,234 tokens'
+    """
+    return f"~{text}" if estimated else text
 
 
 def score_text(score: float | None, *, signed: bool = False) -> str:

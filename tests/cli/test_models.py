@@ -64,6 +64,40 @@ def test_a_run_with_a_model_shows_what_was_asked_and_replays(home: Path, here: C
     assert again.returncode == 0 and "the same programs, order and verdicts" in again.stdout
 
 
+def test_what_is_estimated_is_marked(home: Path, here: Command, server: Loopback) -> None:
+    """A server that says nothing of tokens."""
+    server.behaviour = lambda asked: completion("Idea: more\n```python\nvalue = 77\n```", usage=None)
+    price = "llm.prices.mock={input=1, output=2}"
+    result = _run(here, home, server, "--max-proposals", "5", "--display", "plain", "--set", price)
+    assert result.returncode == 0
+    shown = _json(here("show", "@last", "--json", cwd=home))["spent"]
+    assert shown["estimated"] == shown["calls"] > 0
+    text = here("show", "@last", cwd=home).stdout
+    assert re.search(rf"{shown['calls']} replies, ~[\d,]+ tokens \({shown['calls']} replies estimated\), ~\$0\.", text)
+    assert re.search(r" ~\$0\.0\d+", here("list", cwd=home).stdout)
+    assert re.search(r"~\d+ +~\d+ +~\$", here("show", "@last", "--prompts", cwd=home).stdout)
+    assert re.search(r"~\d+ tokens of prompts", here("show", "@last:#3", "--prompts", cwd=home).stdout)
+    assert _json(here("show", "@last", "--prompts", "--json", cwd=home))["calls"][0]["estimated"] is True
+
+
+def test_every_line_is_json_when_lines_are(home: Path, here: Command, server: Loopback) -> None:
+    """What a verb says besides events, too: of a run, of going on, of what cannot be done, of a wrong option."""
+    lines = ("--display", "json")
+    results = [
+        _run(here, home, server, *lines, "--max-proposals", "5"),
+        here("resume", "@last", "--max-proposals", "7", *lines, cwd=home),
+        here("resume", "nowhere", *lines, cwd=home),
+        here("run", "./toy", "--max-proposals", "many", "--display=json", cwd=home),
+        _run(here, home, server, *lines, "--repeat", "2", "--max-proposals", "3"),
+    ]
+    said = [[json.loads(line) for line in result.stderr.splitlines()] for result in results]
+    assert [result.returncode for result in results] == [0, 0, 3, 2, 0]
+    messages = [" ".join(entry["message"] for entry in part if entry.get("event") == "Message") for part in said]
+    assert "in sandbox" in messages[0] and "next: `discovery confirm" in messages[1]
+    assert said[2][0]["code"] == 3 and said[3][0]["code"] == 2 and "then: " in messages[4]
+    assert {"RunStarted", "Judged", "ModelReplied", "RunStopped"} <= {entry["event"] for entry in said[0]}
+
+
 def test_a_dead_endpoint_is_exit_5_with_the_line_that_resumes(home: Path, here: Command, server: Loopback) -> None:
     server.stop()
     result = _run(here, home, server, "--set", "llm.pause=0.2")

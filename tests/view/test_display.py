@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -118,6 +119,8 @@ def test_a_paused_model_and_its_return_are_said() -> None:
 def test_spending_is_shown() -> None:
     assert "7 replies, 12,345 tokens, $1.5000" in feed("full", started(), replied())
     assert "7 replies, 12,345 tokens, price unknown" in feed("plain", started(), 60.0, replied(None), judged(0))
+    guessed = replace(replied(), total_estimated=2)
+    assert "7 replies, ~12,345 tokens, ~$1.5000" in feed("plain", started(), 60.0, guessed, judged(0))
 
 
 def test_json_writes_every_event_as_a_line() -> None:
