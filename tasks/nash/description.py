@@ -40,12 +40,12 @@ def description(known: Words) -> str:
         "- The last step is implicit: for every choice of constructed strategies of all players but one, the "
         "strategies of that one are mixed as well as possible; also two strategies of one player and two of another, "
         "half and half. The best profile found is returned, so every constructed strategy helps.",
-        "- The score is the largest regret that any game can force, over all ties and legal outputs of the blocks.",
+        "- The bound is the largest regret that any game can force, over all ties and legal outputs of the blocks.",
         f"- Values: `U1({profile})` payoff, `M1({others})` best payoff against these, `f1({profile})` regret, "
         "fractions such as 1/2; `+ - * /` and `sqrt`. A value may be the weight of `Mix`, clipped to [0, 1].",
         f"- `wlog(f1({profile}) >= f2({profile}))`, once: free only if exchanging two players turns each side, with "
         "all it is computed from, into the other.",
-        "- At the end cases: `if A >= B:` ... `elif ...:` ... `else:` ..., each with more lines. The score is that of "
+        "- At the end cases: `if A >= B:` ... `elif ...:` ... `else:` ..., each with more lines. The bound is that of "
         "the worst case.",
         f"- At most {MAX_STRATEGIES.get(n, 2)} strategies of each player and {MAX_STATEMENTS} operations.",
         "",
