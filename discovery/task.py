@@ -30,6 +30,7 @@ from discovery.model import JSON, Evidence, Program, Rejected, Verdict
 from discovery.sandbox import Harness, Limits, Slot
 
 __all__ = [
+    "Answering",
     "Context",
     "Feature",
     "Language",
@@ -65,6 +66,16 @@ class Language(Protocol):
 
     def cross(self, first: Program, second: Program, rng: random.Random) -> str:
         """Source of a well-typed child of both. Raises `NotImplementedError` likewise."""
+        ...
+
+
+@runtime_checkable
+class Answering(Language, Protocol):
+    """A language whose symbolic edits can also act on a verdict."""
+
+    def answer(self, program: Program, verdict: Verdict, rng: random.Random) -> str:
+        """Source of a well-typed variant that answers what `verdict` says of `program`. Raises `Rejected` when it says
+        nothing that could be answered."""
         ...
 
 

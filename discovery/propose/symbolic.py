@@ -7,10 +7,13 @@ from contextlib import suppress
 
 from discovery.errors import ConfigError, TaskError
 from discovery.model import Program, Proposal, Rejected
-from discovery.propose._base import Context, Draft, Proposer
-from discovery.task import Language, Task, check_source, task_code
+from discovery.propose._base import Context, Draft, Parent, Proposer
+from discovery.task import Answering, Language, Task, check_source, task_code
 
 __all__ = ["Symbolic"]
+
+#: Probability that a mutation answers the parent's verdict, in a language that can.
+_ANSWER = 0.6
 
 
 class Symbolic(Proposer):
@@ -38,8 +41,11 @@ class Symbolic(Proposer):
             ) from error
 
     async def propose(self, proposal: Proposal, context: Context) -> Draft:
-        """A mutation, or a crossover. Of two parents that cannot be crossed (too alike, or in a language that crosses
-        none) the first is mutated; without a parent (`"init"`) one of the seeds is."""
+        """A mutation, which may answer what the parent's verdict says, or a crossover.
+
+        Of two parents that cannot be crossed (too alike, or in a language that crosses none) the first is mutated;
+        without a parent (`"init"`) one of the seeds is.
+        """
         rng = context.rng
         parents = [parent.program for parent in context.parents]
         if not parents:
@@ -47,7 +53,16 @@ class Symbolic(Proposer):
         if proposal.operator == "cross":
             with suppress(NotImplementedError, Rejected), task_code(self._task.name, "language.cross"):
                 return Draft(self._text(self._language.cross(parents[0], parents[1], rng), "cross"))
+        elif context.parents and isinstance(self._language, Answering) and rng.random() < _ANSWER:
+            with suppress(Rejected):
+                return Draft(self._answer(self._language, context.parents[0], rng))
         return Draft(self._mutate(parents[0], rng, proposal.edits))
+
+    def _answer(self, language: Answering, parent: Parent, rng: random.Random) -> str:
+        if parent.verdict is None:
+            raise Rejected("the parent is still judged")
+        with task_code(self._task.name, "language.answer"):
+            return self._text(language.answer(parent.program, parent.verdict, rng), "answer")
 
     def _mutate(self, program: Program, rng: random.Random, edits: int) -> str:
         with task_code(self._task.name, "language.mutate"):

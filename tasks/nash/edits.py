@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from discovery.grammar.build import check
-from discovery.grammar.ir import Arg, Block, Const, Form, Output, Ref, Statement
+from discovery.grammar.ir import Arg, Block, Const, Form, Number, Output, Ref, Statement
 from discovery.grammar.places import fresh_name
 from discovery.model import Rejected
-from discovery.tasks.nash.blocks._base import COEFFICIENT, CONDITION, WEIGHT, player_type
+from discovery.tasks.nash.blocks._base import COEFFICIENT, CONDITION, WEIGHT, Overload, player_type
 from discovery.tasks.nash.program import ancestors, image, tree
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.vocabulary import Words
 
-__all__ = ["EDITS", "joined"]
+__all__ = ["EDITS", "added", "assumptions", "drawn", "full", "half", "joined", "with_assumption"]
 
 _Edit = Callable[[Form, "Words", random.Random], Form | None]
 
@@ -31,45 +31,90 @@ _DRAWS = 40
 _STRATEGIES = {2: 4, 3: 3}
 
 
-def _full(types: dict[str, str], kinds: Iterable[str]) -> bool:
+def full(types: Mapping[str, str], kinds: Iterable[str]) -> bool:
     """Whether a player of `kinds` has as many strategies as edits give: proofs get harder with every one."""
     limit = _STRATEGIES.get(sum(t.startswith("P") for t in set(types.values())), 3)
     return any(list(types.values()).count(kind) >= limit for kind in kinds if kind.startswith("P"))
 
 
-def append(form: Form, known: Words, rng: random.Random) -> Form | None:
-    """One more call of a block on what is there, in every case alike (or, in one case of several, there only)."""
+def added(block: Block, known: Words, op: str, args: Sequence[Arg], outputs: int) -> tuple[Block, list[str]]:
+    """`block` with one more call, and the fresh names of its outputs."""
+    taken = {name for s in block.statements for name in s.outputs} | set(known.vocabulary.by_name)
+    names: list[str] = []
+    for _ in range(outputs):
+        names.append(fresh_name("s", taken))
+        taken.add(names[-1])
+    return replace(block, statements=(*block.statements, Statement(tuple(names), op, tuple(args)))), names
+
+
+def drawn(want: str, known: Words, rng: random.Random) -> Const:
+    """A number of type `want`."""
+    domain = known.types.domain(want)
+    assert domain is not None
+    if want == WEIGHT:
+        return Const(half(domain.sample(rng), rng))
+    return Const(rng.choice((-1, 0, 1)) if want == COEFFICIENT else domain.sample(rng))
+
+
+def half(weight: Number, rng: random.Random) -> Fraction:
+    """1/2 more often than not, else `weight`."""
+    return Fraction(1, 2) if rng.random() < _HALF else Fraction(weight)
+
+
+def _in_one_case(form: Form, rng: random.Random, change: Callable[[Block], Block | None]) -> Form | None:
     index = rng.randrange(len(form.blocks))
-    block = form.blocks[index]
+    changed = change(form.blocks[index])
+    return None if changed is None else Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+
+
+def append(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """One more call of a block on what is there."""
+    return _in_one_case(form, rng, lambda block: _appended(block, known, rng)[0])
+
+
+def extend(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """One more call of a block, and a best response to what it gave.
+
+    Guarantees between some players say nothing of the others: one without what the others answer is worth little.
+    """
+
+    def change(block: Block) -> Block | None:
+        changed, names = _appended(block, known, rng)
+        if changed is None:
+            return None
+        types = known.types_of(changed)
+        responder = player_type(rng.randint(1, known.players))
+        if full(types, (responder,)):
+            return None
+        given = {types[name]: name for name in rng.sample(names, len(names))}
+        args = []
+        for kind in sorted(set(types.values())):
+            if kind.startswith("P") and kind != responder:
+                args.append(Ref(given.get(kind) or rng.choice([name for name in types if types[name] == kind])))
+        return added(changed, known, "BestResponse", args, 1)[0]
+
+    return _in_one_case(form, rng, change)
+
+
+def _appended(block: Block, known: Words, rng: random.Random) -> tuple[Block | None, list[str]]:
     types = known.types_of(block)
-    choices = [
+    choices: list[tuple[str, Overload, float]] = [
         (op, overload, owner.weight / len(overloads))
         for op, (owner, overloads) in known.overloads.items()
         for overload in overloads
         if all(want in types.values() or known.types.domain(want) is not None for want in overload.inputs)
-        and not _full(types, overload.outputs)
+        and not full(types, overload.outputs)
     ]
     if not choices:
-        return None
+        return None, []
     ((op, overload, _),) = rng.choices(choices, [weight for _, _, weight in choices])
     args: list[Arg] = []
     for want in overload.inputs:
-        domain = known.types.domain(want)
-        if domain is None:
+        if known.types.domain(want) is None:
             args.append(Ref(rng.choice([name for name, have in types.items() if have == want])))
-        elif want == WEIGHT:
-            args.append(Const(Fraction(1, 2) if rng.random() < _HALF else domain.sample(rng)))
-        elif want == COEFFICIENT:
-            args.append(Const(rng.choice((-1, 0, 1))))
         else:
-            args.append(Const(domain.sample(rng)))
-    taken = {*types, *known.vocabulary.by_name}
-    names: list[str] = []
-    for _ in overload.outputs:
-        names.append(fresh_name("s", taken))
-        taken.add(names[-1])
-    changed = replace(block, statements=(*block.statements, Statement(tuple(names), op, tuple(args))))
-    return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+            args.append(drawn(want, known, rng))
+    return added(block, known, op, args, len(overload.outputs))
 
 
 def respond(form: Form, known: Words, rng: random.Random) -> Form | None:
@@ -77,31 +122,25 @@ def respond(form: Form, known: Words, rng: random.Random) -> Form | None:
 
     Lines mix strategies anyway, so a mixture alone is worth little; what answers it is new.
     """
-    index = rng.randrange(len(form.blocks))
-    block = form.blocks[index]
-    types = known.types_of(block)
-    players = [player_type(i) for i in range(1, known.players + 1)]
-    owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
-    mixable = [kind for kind in players if len(owned[kind]) > 1]
-    if not mixable:
-        return None
-    mixed = rng.choice(mixable)
-    pair = rng.sample(owned[mixed], 2)
-    domain = known.types.domain(WEIGHT)
-    assert domain is not None
-    weight = Fraction(1, 2) if rng.random() < _HALF else Fraction(domain.sample(rng))
-    mixture = fresh_name("s", {*types, *known.vocabulary.by_name})
-    answer = fresh_name("s", {*types, *known.vocabulary.by_name, mixture})
-    responder = rng.choice([kind for kind in players if kind != mixed])
-    if _full(types, (mixed, responder)):
-        return None
-    others = [mixture if kind == mixed else rng.choice(owned[kind]) for kind in players if kind != responder]
-    added = (
-        Statement((mixture,), "Mix", (Ref(pair[0]), Ref(pair[1]), Const(weight))),
-        Statement((answer,), "BestResponse", tuple(Ref(name) for name in others)),
-    )
-    changed = replace(block, statements=(*block.statements, *added))
-    return Form({}, (*form.blocks[:index], changed, *form.blocks[index + 1 :]))
+
+    def change(block: Block) -> Block | None:
+        types = known.types_of(block)
+        players = [player_type(i) for i in range(1, known.players + 1)]
+        owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
+        mixable = [kind for kind in players if len(owned[kind]) > 1]
+        if not mixable:
+            return None
+        mixed = rng.choice(mixable)
+        pair = rng.sample(owned[mixed], 2)
+        responder = rng.choice([kind for kind in players if kind != mixed])
+        if full(types, (mixed, responder)):
+            return None
+        weight = drawn(WEIGHT, known, rng)
+        block, (mixture,) = added(block, known, "Mix", [Ref(pair[0]), Ref(pair[1]), weight], 1)
+        others = [mixture if kind == mixed else rng.choice(owned[kind]) for kind in players if kind != responder]
+        return added(block, known, "BestResponse", [Ref(name) for name in others], 1)[0]
+
+    return _in_one_case(form, rng, change)
 
 
 def remove(form: Form, known: Words, rng: random.Random) -> Form | None:
@@ -137,15 +176,19 @@ def assume(form: Form, known: Words, rng: random.Random) -> Form | None:
         if rng.random() < 0.5:
             return Form({}, (rest,))
         block = rest
-    candidates = list(_assumptions(block, known))
+    candidates = list(assumptions(block, known))
     if not candidates:
         return None
-    statements, pair = rng.choice(candidates)
+    return Form({}, (with_assumption(block, *rng.choice(candidates), rng),))
+
+
+def with_assumption(block: Block, statements: Sequence[Statement], pair: Sequence[str], rng: random.Random) -> Block:
+    """`block` with `statements`, which compute the values `pair`, and the assumption that one is at least the other."""
     name = fresh_name("c", {n for s in (*block.statements, *statements) for n in s.outputs})
     sides = pair if rng.random() < 0.5 else pair[::-1]
     test = Statement((name,), "at_least", (Ref(sides[0]), Ref(sides[1])))
     outputs = (Output("wlog", CONDITION, Ref(name)), *block.outputs)
-    return Form({}, (replace(block, statements=(*block.statements, *statements, test), outputs=outputs),))
+    return replace(block, statements=(*block.statements, *statements, test), outputs=outputs)
 
 
 def _needed(block: Block, known: Words) -> set[str]:
@@ -158,7 +201,7 @@ def _needed(block: Block, known: Words) -> set[str]:
     return needed
 
 
-def _assumptions(block: Block, known: Words) -> Iterator[tuple[list[Statement], tuple[str, str]]]:
+def assumptions(block: Block, known: Words) -> Iterator[tuple[list[Statement], tuple[str, str]]]:
     """Pairs of values that an exchange of two players turns into each other, with the statements that compute them."""
     types = known.types_of(block)
     everyone = range(1, known.players + 1)
@@ -218,4 +261,10 @@ def joined(first: Form, second: Form, known: Words, rng: random.Random) -> Form:
     raise Rejected(f"expected a program with something of both parents; found none in {_DRAWS} draws")
 
 
-EDITS: tuple[tuple[float, _Edit], ...] = ((4.0, append), (3.0, respond), (3.0, remove), (3.0, assume))
+EDITS: tuple[tuple[float, _Edit], ...] = (
+    (3.0, append),
+    (3.0, extend),
+    (3.0, respond),
+    (3.0, remove),
+    (3.0, assume),
+)

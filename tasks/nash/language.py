@@ -8,13 +8,14 @@ from discovery.grammar.build import check
 from discovery.grammar.canonical import canonical, full_key
 from discovery.grammar.edit import NoEdit, mutate
 from discovery.grammar.ir import Form
-from discovery.model import Program, Rejected
+from discovery.model import Program, Rejected, Verdict
+from discovery.tasks.nash.answers import answered
 from discovery.tasks.nash.description import description
 from discovery.tasks.nash.edits import joined
 from discovery.tasks.nash.parsing import lower
 from discovery.tasks.nash.printing import source_of
 from discovery.tasks.nash.program import Program as Algorithm
-from discovery.tasks.nash.reduce import improved
+from discovery.tasks.nash.reduce import improved, reduced
 from discovery.tasks.nash.vocabulary import words
 
 __all__ = ["NashLanguage"]
@@ -59,6 +60,14 @@ class NashLanguage:
         except NoEdit as error:
             raise Rejected(error.message) from error
         return source_of(self._short(form, program.key), self.words)
+
+    def answer(self, program: Program, verdict: Verdict, rng: random.Random) -> str:
+        """See `discovery.task.Answering`: `program` with statements that answer its worst case."""
+        worst = verdict.evidence.get("counterexample")
+        if not isinstance(worst, dict):
+            raise Rejected("expected a verdict with a counterexample")
+        form = reduced(self.lower(program.source), self.words)
+        return source_of(answered(form, worst, self.words, rng), self.words)
 
     def cross(self, first: Program, second: Program, rng: random.Random) -> str:
         """See `Language.cross`: the statements of `first`, then some of `second` with what they need."""

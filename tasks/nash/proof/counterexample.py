@@ -129,6 +129,7 @@ class Counterexample:
                 {
                     "label": line["label"],
                     "value": float(line["value"]),
+                    "mixed": list(line["mixed"]),
                     "weights": [float(weight) for weight in line["weights"]],
                 }
                 for line in sorted(self.lines, key=lambda line: line["value"])

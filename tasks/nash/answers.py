@@ -1,0 +1,134 @@
+"""Edits that answer a program's worst case, as a mathematician would: they read which lines are tight in it.
+
+In the worst state found, a *tight* line offers no more than the program's bound. What can cut such a state off is a
+strategy that does well there. So a best response is built to a profile of a tight line, or to the mixture which is best
+on the line; or a block between two players at the strategies of a tight line, with what the others answer; and an
+assumption whose sides differ in the state, which the state or its mirror image does not meet.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from discovery.grammar.build import check
+from discovery.grammar.canonical import full_key
+from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
+from discovery.model import Rejected
+from discovery.tasks.nash.edits import added, assumptions, drawn, full, half, with_assumption
+from discovery.tasks.nash.reduce import improved
+
+if TYPE_CHECKING:
+    from discovery.tasks.nash.vocabulary import Words
+
+__all__ = ["answered"]
+
+_DRAWS = 40
+
+#: Probability that the mixture of a tight line is built where it is one; that all players respond to it, where more
+#: than one may; that a block between two players is built instead; and that an assumption is made, where none is.
+_MIXTURE, _EVERYONE, _PAIR, _ASSUMPTION = 0.7, 0.4, 0.25, 0.5
+
+#: How far apart the sides of an assumption must be in the worst state.
+_APART = Fraction(1, 1000)
+
+
+def answered(form: Form, worst: Mapping[str, Any], known: Words, rng: random.Random) -> Form:
+    """`form` with statements that answer `worst`, a counterexample as `Counterexample.to_json` gives it.
+
+    Raises:
+        Rejected: nothing was found, as when the counterexample names strategies that the form lacks.
+    """
+    before = full_key(check(form, known.vocabulary), known.vocabulary)
+    index = min(int(worst["case"]), len(form.blocks)) - 1
+    tight = [each for each in worst["lines"] if each["label"] in worst["tight_lines"] and "line of" in each["label"]]
+    for _ in range(_DRAWS if tight else 0):
+        draft = _Draft(form.blocks[index], known, rng)
+        if len(form.blocks) == 1 and rng.random() < _ASSUMPTION:
+            draft.assume(worst["values"])
+        try:
+            draft.answer(rng.choice(tight))
+            changed = Form(form.constants, (*form.blocks[:index], draft.block, *form.blocks[index + 1 :]))
+            shorter = improved(changed, known)  # a response that is known already answers nothing
+            if full_key(check(shorter, known.vocabulary), known.vocabulary) != before:
+                return shorter
+        except (Rejected, KeyError):
+            continue
+    raise Rejected(f"expected a worst case with tight lines to answer; found no answer in {_DRAWS} draws")
+
+
+class _Draft:
+    """A case to which statements are added; its methods raise KeyError where a strategy is missing."""
+
+    def __init__(self, block: Block, known: Words, rng: random.Random) -> None:
+        self.block, self.known, self.rng = block, known, rng
+        self.types = known.types_of(block)
+
+    def answer(self, line: Mapping[str, Any]) -> None:
+        """Act on one tight line."""
+        others = line["label"].partition(" at ")[2].split(", ")
+        weights = dict(zip(line["mixed"], map(Fraction, line["weights"]), strict=True))
+        used = sorted((name for name in weights if weights[name]), key=lambda name: -weights[name])
+        mover = self.types[used[0]]
+        mixed = len(used) > 1 and self.rng.random() < _MIXTURE
+        chosen = self._mixture(used, weights) if mixed else self.rng.choice(used)
+        profile = {self.types[name]: name for name in (*others, chosen)}
+        if self.known.players > 2 and self.rng.random() < _PAIR:
+            self._pair(profile)
+            return
+        responders = sorted(kind for kind in profile if kind != mover or not mixed)
+        if self.rng.random() >= _EVERYONE:
+            responders = [self.rng.choice(responders)]
+        self._respond(profile, responders)
+
+    def assume(self, values: Mapping[str, str]) -> None:
+        """An assumption whose sides differ in the worst state, in either direction."""
+        if any(output.label == "wlog" for output in self.block.outputs):
+            return
+        found = []
+        for statements, pair in assumptions(self.block, self.known):
+            sides = [values.get(_text(each)) for each in statements]
+            if sides and all(sides) and abs(Fraction(str(sides[0])) - Fraction(str(sides[1]))) > _APART:
+                found.append((statements, pair))
+        if found:
+            self.block = with_assumption(self.block, *self.rng.choice(found), self.rng)
+            self.types = self.known.types_of(self.block)
+
+    def _mixture(self, used: Sequence[str], weights: Mapping[str, Fraction]) -> str:
+        """A mixture of the two strategies that the line mixes most: half and half, or as there, rounded."""
+        first, second = used[:2]
+        share = (weights[first] / (weights[first] + weights[second])).limit_denominator(6)
+        weight = half(min(max(share, Fraction(1, 6)), Fraction(5, 6)), self.rng)
+        return self._add("Mix", [Ref(first), Ref(second), Const(weight)], (self.types[first],))[0]
+
+    def _pair(self, profile: Mapping[str, str]) -> None:
+        """A block that gives strategies of two players, the others held at the profile, and what these answer."""
+        choices = [
+            (op, overload, owner.weight)
+            for op, (owner, overloads) in self.known.overloads.items()
+            for overload in overloads
+            if len(set(overload.outputs)) == 2 and any(want in profile for want in overload.inputs)
+        ]
+        ((op, overload, _),) = self.rng.choices(choices, [weight for _, _, weight in choices])
+        args = [Ref(profile[w]) if w in profile else drawn(w, self.known, self.rng) for w in overload.inputs]
+        made = self._add(op, args, overload.outputs)
+        reached = {**profile, **{self.types[name]: name for name in made[:2]}}
+        self._respond(reached, sorted(kind for kind in profile if kind not in overload.outputs))
+
+    def _respond(self, profile: Mapping[str, str], players: Sequence[str]) -> None:
+        for kind in players:
+            self._add("BestResponse", [Ref(profile[each]) for each in sorted(profile) if each != kind], (kind,))
+
+    def _add(self, op: str, args: Sequence[Arg], kinds: Sequence[str]) -> list[str]:
+        if full(self.types, kinds):
+            raise Rejected("no more strategies of this player are allowed")
+        self.block, names = added(self.block, self.known, op, args, len(kinds))
+        self.types = self.known.types_of(self.block)
+        return names
+
+
+def _text(statement: Statement) -> str:
+    """How a counterexample names the value that `statement` computes."""
+    return f"{statement.op}({','.join(arg.name for arg in statement.args if isinstance(arg, Ref))})"
