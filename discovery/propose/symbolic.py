@@ -7,13 +7,14 @@ from contextlib import suppress
 
 from discovery.errors import ConfigError, TaskError
 from discovery.model import Program, Proposal, Rejected
-from discovery.propose._base import Context, Draft, Parent, Proposer
+from discovery.propose._base import Context, Draft, Proposer
 from discovery.task import Answering, Language, Task, check_source, task_code
 
 __all__ = ["Symbolic"]
 
-#: Probability that a mutation answers the parent's verdict, in a language that can.
-_ANSWER = 0.6
+#: Probability that a mutation answers the parent's verdict, in a language that can; and draws of an answer that was
+#: not judged before.
+_ANSWER, _TRIES = 0.6, 8
 
 
 class Symbolic(Proposer):
@@ -55,14 +56,20 @@ class Symbolic(Proposer):
                 return Draft(self._text(self._language.cross(parents[0], parents[1], rng), "cross"))
         elif context.parents and isinstance(self._language, Answering) and rng.random() < _ANSWER:
             with suppress(Rejected):
-                return Draft(self._answer(self._language, context.parents[0], rng))
+                return Draft(self._answer(self._language, context))
         return Draft(self._mutate(parents[0], rng, proposal.edits))
 
-    def _answer(self, language: Answering, parent: Parent, rng: random.Random) -> str:
+    def _answer(self, language: Answering, context: Context) -> str:
+        """An answer to the verdict of the first parent that was not judged before."""
+        parent = context.parents[0]
         if parent.verdict is None:
             raise Rejected("the parent is still judged")
-        with task_code(self._task.name, "language.answer"):
-            return self._text(language.answer(parent.program, parent.verdict, rng), "answer")
+        for _ in range(_TRIES):
+            with task_code(self._task.name, "language.answer"):
+                source = self._text(language.answer(parent.program, parent.verdict, context.rng), "answer")
+            if context.known(check_source(self._task, source).key) is None:
+                return source
+        raise Rejected(f"{_TRIES} answers were all judged before")
 
     def _mutate(self, program: Program, rng: random.Random, edits: int) -> str:
         with task_code(self._task.name, "language.mutate"):

@@ -14,10 +14,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from discovery.grammar.build import check
-from discovery.grammar.canonical import full_key
 from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
 from discovery.model import Rejected
-from discovery.tasks.nash.edits import added, assumptions, drawn, full, half, with_assumption
+from discovery.tasks.nash.edits import added, assumptions, drawn, full, half, with_assumption, without_assumption
 from discovery.tasks.nash.reduce import improved
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ __all__ = ["answered"]
 _DRAWS = 40
 
 #: Probability that the mixture of a tight line is built where it is one; that all players respond to it, where more
-#: than one may; that a block between two players is built instead; and that an assumption is made, where none is.
-_MIXTURE, _EVERYONE, _PAIR, _ASSUMPTION = 0.7, 0.4, 0.25, 0.5
+#: than one may; that a block between two players is built instead; and that another assumption is made.
+_MIXTURE, _EVERYONE, _PAIR, _ASSUMPTION = 0.7, 0.4, 0.25, 0.4
 
 #: How far apart the sides of an assumption must be in the worst state.
 _APART = Fraction(1, 1000)
@@ -41,7 +40,7 @@ def answered(form: Form, worst: Mapping[str, Any], known: Words, rng: random.Ran
     Raises:
         Rejected: nothing was found, as when the counterexample names strategies that the form lacks.
     """
-    before = full_key(check(form, known.vocabulary), known.vocabulary)
+    before = _strategies(form, known)
     index = min(int(worst["case"]), len(form.blocks)) - 1
     tight = [each for each in worst["lines"] if each["label"] in worst["tight_lines"] and "line of" in each["label"]]
     for _ in range(_DRAWS if tight else 0):
@@ -52,11 +51,16 @@ def answered(form: Form, worst: Mapping[str, Any], known: Words, rng: random.Ran
             draft.answer(rng.choice(tight))
             changed = Form(form.constants, (*form.blocks[:index], draft.block, *form.blocks[index + 1 :]))
             shorter = improved(changed, known)  # a response that is known already answers nothing
-            if full_key(check(shorter, known.vocabulary), known.vocabulary) != before:
+            check(shorter, known.vocabulary)
+            if _strategies(shorter, known) > before:
                 return shorter
         except (Rejected, KeyError):
             continue
     raise Rejected(f"expected a worst case with tight lines to answer; found no answer in {_DRAWS} draws")
+
+
+def _strategies(form: Form, known: Words) -> int:
+    return sum(len(s.outputs) for block in form.blocks for s in block.statements if s.op in known.overloads)
 
 
 class _Draft:
@@ -84,9 +88,8 @@ class _Draft:
         self._respond(profile, responders)
 
     def assume(self, values: Mapping[str, str]) -> None:
-        """An assumption whose sides differ in the worst state, in either direction."""
-        if any(output.label == "wlog" for output in self.block.outputs):
-            return
+        """An assumption whose sides differ in the worst state, in either direction; in place of what was assumed."""
+        self.block = without_assumption(self.block, self.known)
         found = []
         for statements, pair in assumptions(self.block, self.known):
             sides = [values.get(_text(each)) for each in statements]
@@ -94,7 +97,7 @@ class _Draft:
                 found.append((statements, pair))
         if found:
             self.block = with_assumption(self.block, *self.rng.choice(found), self.rng)
-            self.types = self.known.types_of(self.block)
+        self.types = self.known.types_of(self.block)
 
     def _mixture(self, used: Sequence[str], weights: Mapping[str, Fraction]) -> str:
         """A mixture of the two strategies that the line mixes most: half and half, or as there, rounded."""

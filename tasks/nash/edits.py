@@ -19,7 +19,7 @@ from discovery.tasks.nash.program import ancestors, image, tree
 if TYPE_CHECKING:
     from discovery.tasks.nash.vocabulary import Words
 
-__all__ = ["EDITS", "added", "assumptions", "drawn", "full", "half", "joined", "with_assumption"]
+__all__ = ["EDITS", "added", "assumptions", "drawn", "full", "half", "joined", "with_assumption", "without_assumption"]
 
 _Edit = Callable[[Form, "Words", random.Random], Form | None]
 
@@ -96,6 +96,40 @@ def extend(form: Form, known: Words, rng: random.Random) -> Form | None:
     return _in_one_case(form, rng, change)
 
 
+def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """A new program: one call of a block, arbitrary strategies where it takes some, best responses of who has none.
+
+    What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added.
+    """
+    choices = [
+        (op, overload, owner.weight / len(overloads))
+        for op, (owner, overloads) in known.overloads.items()
+        for overload in overloads
+        if len(set(overload.outputs)) > 1
+        and {want for want in overload.inputs if known.types.domain(want) is None}
+        <= {player_type(i) for i in range(1, known.players + 1)}
+    ]
+    if not choices:
+        return None
+    ((op, overload, _),) = rng.choices(choices, [weight for _, _, weight in choices])
+    block = Block("main", (), (), ())
+    args: list[Arg] = []
+    for want in overload.inputs:
+        if known.types.domain(want) is None:
+            block, (name,) = added(block, known, f"Random{want[1:]}", [], 1)
+            args.append(Ref(name))
+        else:
+            args.append(drawn(want, known, rng))
+    block, names = added(block, known, op, args, len(overload.outputs))
+    first = {kind: name for kind, name in zip(reversed(overload.outputs), reversed(names), strict=True)}
+    for i in range(1, known.players + 1):
+        if player_type(i) not in first:
+            block, _ = added(
+                block, known, "BestResponse", [Ref(first[kind]) for kind in sorted(first) if kind[0] == "P"], 1
+            )
+    return Form({}, (block,))
+
+
 def _appended(block: Block, known: Words, rng: random.Random) -> tuple[Block | None, list[str]]:
     types = known.types_of(block)
     choices: list[tuple[str, Overload, float]] = [
@@ -162,24 +196,30 @@ def assume(form: Form, known: Words, rng: random.Random) -> Form | None:
     if len(form.blocks) != 1:
         return None
     (block,) = form.blocks
-    wlog = next((o for o in block.outputs if o.label == "wlog"), None)
-    if wlog is not None:
-        assert isinstance(wlog.value, Ref)
-        gone = wlog.value.name
-        rest = replace(
-            block,
-            statements=tuple(s for s in block.statements if gone not in s.outputs),
-            outputs=tuple(o for o in block.outputs if o.label != "wlog"),
-        )
-        needed = _needed(rest, known)
-        rest = replace(rest, statements=tuple(s for s in rest.statements if not needed.isdisjoint(s.outputs)))
-        if rng.random() < 0.5:
-            return Form({}, (rest,))
-        block = rest
+    bare = without_assumption(block, known)
+    if bare is not block and rng.random() < 0.5:
+        return Form({}, (bare,))
+    block = bare
     candidates = list(assumptions(block, known))
     if not candidates:
         return None
     return Form({}, (with_assumption(block, *rng.choice(candidates), rng),))
+
+
+def without_assumption(block: Block, known: Words) -> Block:
+    """`block` without its assumption and the values that only that needs; itself where there is none."""
+    wlog = next((o for o in block.outputs if o.label == "wlog"), None)
+    if wlog is None:
+        return block
+    assert isinstance(wlog.value, Ref)
+    gone = wlog.value.name
+    rest = replace(
+        block,
+        statements=tuple(s for s in block.statements if gone not in s.outputs),
+        outputs=tuple(o for o in block.outputs if o.label != "wlog"),
+    )
+    needed = _needed(rest, known)
+    return replace(rest, statements=tuple(s for s in rest.statements if not needed.isdisjoint(s.outputs)))
 
 
 def with_assumption(block: Block, statements: Sequence[Statement], pair: Sequence[str], rng: random.Random) -> Block:
@@ -267,4 +307,5 @@ EDITS: tuple[tuple[float, _Edit], ...] = (
     (3.0, respond),
     (3.0, remove),
     (3.0, assume),
+    (1.0, begin),
 )

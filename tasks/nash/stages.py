@@ -18,7 +18,7 @@ from typing import Any
 from discovery.grammar.ir import Form
 from discovery.model import Verdict
 from discovery.tasks.nash.certificate import recipe
-from discovery.tasks.nash.compiler.system import System, compile_program
+from discovery.tasks.nash.compiler.system import WLOG, System, compile_program
 from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
@@ -33,8 +33,8 @@ __all__ = ["Judge"]
 #: A program that some state makes worse than this guarantees nothing.
 _TRIVIAL = Fraction(999, 1000)
 
-#: What a strategy costs in the score: of two programs of one bound the shorter is better.
-_STRATEGY = 1e-9
+#: What a strategy and an assumption cost in the score: of two programs of one bound the shorter is better.
+_STRATEGY, _ASSUMPTION = 1e-9, 5e-10
 
 #: What the best known algorithms guarantee, a little less.
 _KNOWN = {2: 0.33332, 3: 0.5999}
@@ -99,7 +99,11 @@ class Judge:
             known = Fraction(_KNOWN[self.language.players]).limit_denominator(10**6)
             if exceeded(systems, known, self.solver, self.effort) is not None:
                 return quick  # the estimate was too low
-        slow = prove(systems, self.solver, self.more, below=quick.bound)
+        points = [estimated(each, self.solver, self.more) for each in systems]
+        worst = max((found["value"] for found in points if found.get("value") is not None), default=0.0)
+        known_after_all = len(systems) == 1 and worst >= _KNOWN[self.language.players]
+        effort = self.effort if known_after_all else self.more
+        slow = prove(systems, self.solver, effort, points=points, below=quick.bound)
         slow.proof_seconds += quick.proof_seconds
         slow.clock |= quick.clock
         if slow.bound is None and quick.bound is not None:
@@ -108,7 +112,7 @@ class Judge:
 
     def verdict(self, outcome: Outcome, systems: list[System]) -> Verdict:
         """What an outcome means for the search."""
-        size = _STRATEGY * max(sum(map(len, system.state.constructed)) for system in systems)
+        size = max(_size(system) for system in systems)
         evidence = _evidence(outcome, outcome.estimate, systems)
         text = rendered(outcome)
         if outcome.status == "vacuous":
@@ -132,6 +136,11 @@ class Judge:
             found = [estimated(each, self.solver, self.effort) for each in systems]
             self._last = source, found
         return self._last[1]
+
+
+def _size(system: System) -> float:
+    assumed = any(axiom.label == WLOG for axiom in system.axioms)
+    return _STRATEGY * sum(map(len, system.state.constructed)) + _ASSUMPTION * assumed
 
 
 def _sharp(outcome: Outcome) -> bool:
