@@ -76,7 +76,7 @@ class _Draft:
         weights = dict(zip(line["mixed"], map(Fraction, line["weights"]), strict=True))
         used = sorted((name for name in weights if weights[name]), key=lambda name: -weights[name])
         mover = self.types[used[0]]
-        mixed = len(used) > 1 and self.rng.random() < _MIXTURE
+        mixed = len(used) > 1 and "Mix" in self.known.overloads and self.rng.random() < _MIXTURE
         chosen = self._mixture(used, weights) if mixed else self.rng.choice(used)
         profile = {self.types[name]: name for name in (*others, chosen)}
         if self.known.players > 2 and self.rng.random() < _PAIR:

@@ -22,6 +22,14 @@ w: P3 = BestResponse(x, y)
 }
 
 
+def _example(known: Words) -> str:
+    """A program of blocks that the language knows."""
+    text = _EXAMPLES.get(known.players, "")
+    if all(f"{name}(" not in text for name in known.without):
+        return text
+    return "".join(f"{name}: P{i} = Random()\n" for i, name in enumerate("xyz"[: known.players], 1))
+
+
 def description(known: Words) -> str:
     """What a program is, and every block with its types."""
     n = known.players
@@ -32,7 +40,7 @@ def description(known: Words) -> str:
         "of a good program:",
         "",
         "```python",
-        *_EXAMPLES.get(n, _EXAMPLES[3] if n == 3 else "").rstrip().split("\n"),
+        *_example(known).rstrip().split("\n"),
         "```",
         "",
         f"- Players are {', '.join(f'P{i}' for i in range(1, n + 1))}, payoffs U1, U2, ... lie in [0, 1]. Each line is "

@@ -97,7 +97,7 @@ def extend(form: Form, known: Words, rng: random.Random) -> Form | None:
 
 
 def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
-    """A new program: one call of a block, arbitrary strategies where it takes some, best responses of who has none.
+    """A new program: one call of a block, where it takes strategies arbitrary ones, and what these players respond.
 
     What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added.
     """
@@ -121,12 +121,11 @@ def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
         else:
             args.append(drawn(want, known, rng))
     block, names = added(block, known, op, args, len(overload.outputs))
-    first = {kind: name for kind, name in zip(reversed(overload.outputs), reversed(names), strict=True)}
-    for i in range(1, known.players + 1):
-        if player_type(i) not in first:
-            block, _ = added(
-                block, known, "BestResponse", [Ref(first[kind]) for kind in sorted(first) if kind[0] == "P"], 1
-            )
+    profile = {want: arg.name for want, arg in zip(overload.inputs, args, strict=True) if isinstance(arg, Ref)}
+    profile.update(zip(reversed(overload.outputs), reversed(names), strict=True))
+    for kind in sorted(kind for kind in overload.inputs if kind in profile):
+        others = sorted(each for each in profile if each.startswith("P") and each != kind)
+        block, _ = added(block, known, "BestResponse", [Ref(profile[each]) for each in others], 1)
     return Form({}, (block,))
 
 
@@ -162,7 +161,7 @@ def respond(form: Form, known: Words, rng: random.Random) -> Form | None:
         players = [player_type(i) for i in range(1, known.players + 1)]
         owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
         mixable = [kind for kind in players if len(owned[kind]) > 1]
-        if not mixable:
+        if not mixable or "Mix" not in known.overloads:
             return None
         mixed = rng.choice(mixable)
         pair = rng.sample(owned[mixed], 2)

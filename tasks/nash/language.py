@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 from discovery.grammar.build import check
 from discovery.grammar.canonical import canonical, full_key
@@ -26,11 +27,12 @@ class NashLanguage:
 
     Args:
         players: Number of players, from 2.
+        without: Names of blocks that it does not know.
     """
 
-    def __init__(self, players: int) -> None:
+    def __init__(self, players: int, without: Collection[str] = ()) -> None:
         self.players = players
-        self.words = words(players)
+        self.words = words(players, frozenset(without))
 
     def lower(self, source: str) -> Form:
         """The checked form of a program. Raises `Rejected`."""

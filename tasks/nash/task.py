@@ -39,9 +39,13 @@ _THREE = (
     Seed("random", "x: P1 = Random()\ny: P2 = Random()\nz: P3 = Random()\n"),
 )
 
+#: Blocks that the seeds are made of.
+_NEEDED = ("Random", "BestResponse")
+
 
 class NashTask(Task):
-    """See `Task`. Variants: the number of players, `2` (default) or `3`."""
+    """See `Task`. Variants: the number of players, `2` (default) or `3`, then blocks that are left out, each after a
+    minus sign: `2-StationaryPoint`, `3-Approximate-JointStationaryPoint`."""
 
     name = "nash"
     score_name = "minus the proved bound"
@@ -55,12 +59,22 @@ class NashTask(Task):
     alpha = 0.01
 
     def __init__(self, variant: str | None = None) -> None:
-        if variant not in (None, "2", "3"):
-            raise NotFound(f"task 'nash' has no variant {variant!r}", hint="write `nash` or `nash:3`, the players")
-        self.players = int(variant or 2)
-        self.name = "nash" if self.players == 2 else f"nash:{self.players}"
+        number, *without = (variant or "").split("-")
+        if number not in ("", "2", "3"):
+            raise NotFound(
+                f"task 'nash' has no variant {variant!r}",
+                hint="write `nash` or `nash:3`, the players; `nash:2-StationaryPoint` leaves out a block",
+            )
+        self.players = int(number or 2)
+        known = [name for name in NashLanguage(self.players).words.blocks if name not in _NEEDED]
+        for name in without:
+            if name not in known:
+                raise NotFound(
+                    f"task 'nash:{self.players}' cannot leave out {name!r}", hint=f"it can leave out {', '.join(known)}"
+                )
+        self.name = "nash" if self.players == 2 and not without else "-".join((f"nash:{self.players}", *without))
         self.statement = _STATEMENT.format(players=self.players)
-        self.language: NashLanguage = NashLanguage(self.players)
+        self.language: NashLanguage = NashLanguage(self.players, without)
         self.features = features(self.players)
         self.version = _version()
         self._judge: Judge | None = None

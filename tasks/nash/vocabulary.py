@@ -54,16 +54,18 @@ class Words:
 
     Args:
         players: Number of players, from 2.
+        without: Names of blocks that it does not know.
     """
 
     players: int
+    without: frozenset[str] = frozenset()
 
     @cached_property
     def overloads(self) -> dict[str, tuple[Block, tuple[Overload, ...]]]:
         """Operation of the intermediate form to its block and overloads."""
         found: dict[str, tuple[Block, tuple[Overload, ...]]] = {}
         for block in BLOCKS:
-            for overload in block.overloads(self.players):
+            for overload in block.overloads(self.players) if block.name not in self.without else ():
                 known = found.get(overload.op, (block, ()))[1]
                 found[overload.op] = (block, (*known, overload))
         return found
@@ -186,6 +188,6 @@ def _with_words(
 
 
 @lru_cache(maxsize=8)
-def words(players: int) -> Words:
-    """The words for so many players, made once."""
-    return Words(players)
+def words(players: int, without: frozenset[str] = frozenset()) -> Words:
+    """The words for so many players, some blocks left out; made once."""
+    return Words(players, without)

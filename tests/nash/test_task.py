@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 
-from discovery.model import Verdict
+from discovery.errors import NotFound
+from discovery.model import Rejected, Verdict
+from discovery.task import load_task
 from discovery.tasks.nash import zoo
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.stages import Judge
@@ -66,3 +69,31 @@ def test_verdicts_repeat(judges: dict[int, Judge]) -> None:
     assert {k: v for k, v in first.evidence.items() if k not in drop} == {
         k: v for k, v in again.evidence.items() if k not in drop
     }
+
+
+def test_a_variant_leaves_blocks_out() -> None:
+    task = load_task("nash:2-StationaryPoint-MaxPayoff")
+    assert task.name == "nash:2-StationaryPoint-MaxPayoff"
+    assert "StationaryPoint" not in task.language.describe() and "`ZeroSum`" in task.language.describe()
+    for seed in task.seeds():
+        program = task.language.check(seed.source)
+        for number in range(60):
+            assert "StationaryPoint" not in task.language.mutate(program, random.Random(number), 3)
+    with pytest.raises(Rejected, match="unknown block `StationaryPoint`"):
+        task.language.check(zoo.source("ts"))
+    assert load_task("nash").language.check(zoo.source("ts"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("nash:2-StationaryPiont", "cannot leave out 'StationaryPiont'"),
+        ("nash:2-Approximate", "cannot leave out 'Approximate'"),
+        ("nash:3-Random", "cannot leave out 'Random'"),
+        ("nash:4", "no variant '4'"),
+        ("nash:2-", "cannot leave out ''"),
+    ],
+)
+def test_variants_that_are_none_are_refused(spec: str, says: str) -> None:
+    with pytest.raises(NotFound, match=re.escape(says)):
+        load_task(spec)
