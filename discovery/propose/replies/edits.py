@@ -39,6 +39,7 @@ _END = re.compile(
 )
 _HEADER = re.compile(r"(---|\+\+\+|diff |index |\\ No newline)")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*\w*\s*$")
+_TOKEN = re.compile(r"[^\W\d]\w*|\d+|\S")
 _OLD = re.compile(r"\b(search|original|before|old|find|replace this|current)\b", re.I)
 _REPLACE_WHAT = re.compile(r"^\W*(in \S+,? )?(replace|change|turn|swap)\b", re.I)
 _WITH = re.compile(r"^\W*(with|by|to|into|for)\b", re.I)
@@ -174,7 +175,14 @@ def _apply_one(lines: list[str], edit: Edit, name: str) -> list[str]:
     search, replace = edit.search.split("\n"), edit.replace.split("\n") if edit.replace.strip() else []
     if not edit.search.strip():
         raise EditFailed(f"{name} has nothing between SEARCH and =======; copy there the lines to be replaced")
-    start, end = _place(lines, search, name, edit)
+    try:
+        start, end = _place(lines, search, name, edit)
+    except EditFailed:
+        start, end, names = _renamed(lines, search)
+        if not names:
+            raise
+        search = lines[start:end]
+        replace = [_TOKEN.sub(lambda found: names.get(found[0], found[0]), line) for line in replace]
     if start < 0:
         return lines
     if end - start == 1 and len(search) == 1 and lines[start].count(edit.search) == 1 and len(replace) <= 1:
@@ -210,6 +218,34 @@ def _place(lines: list[str], search: list[str], name: str, edit: Edit) -> tuple[
         if edit.replace.strip() and _exact(lines, edit.replace.split("\n"), str.strip):
             return -1, -1
         raise
+
+
+def _renamed(lines: list[str], search: list[str]) -> tuple[int, int, dict[str, str]]:
+    """The only place that equals `search` but for some names, each of which stands for one of the program.
+
+    Returns:
+        From, to, and the program's name for each other one; no names where there is no such place, or several, where
+        more names differ than agree, or where a differing name is one of the program.
+    """
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    wanted = [_TOKEN.findall(line) for line in search if line.strip()]
+    own = set(_TOKEN.findall("\n".join(lines)))
+    found = []
+    for first in range(len(filled) - len(wanted) + 1):
+        run = filled[first : first + len(wanted)]
+        there = [_TOKEN.findall(lines[number]) for number in run]
+        if list(map(len, there)) != list(map(len, wanted)):
+            continue
+        pairs = {pair for theirs, ours in zip(wanted, there, strict=True) for pair in zip(theirs, ours, strict=True)}
+        if len(dict(pairs)) < len(pairs):
+            continue
+        other = {theirs: ours for theirs, ours in pairs if theirs != ours}
+        one_to_one = len({ours for _, ours in pairs}) == len(pairs)
+        names = all(each.isidentifier() for pair in other.items() for each in pair) and not own & other.keys()
+        agreeing = sum(theirs.isidentifier() for theirs, ours in pairs if theirs == ours)
+        if one_to_one and names and 0 < len(other) <= agreeing:
+            found.append((run[0], run[-1] + 1, other))
+    return found[0] if len(found) == 1 else (0, 0, {})
 
 
 def _exact(lines: list[str], search: list[str], way: Callable[[str], str]) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ from discovery.propose.replies.spans import bare_spans
 __all__ = ["MAX_REPLY_BYTES", "TROUBLES", "Reading", "Trouble", "Unreadable", "read"]
 
 MAX_REPLY_BYTES = 100_000
+_MOST = 200  # blocks of a reply, the last ones, that are looked at
 
 Trouble: TypeAlias = Literal[
     "empty reply",
@@ -121,7 +122,7 @@ class _Reader:
 
     def __init__(self, text: str, check: Callable[[str], Program], base: Program | None, cut_short: bool) -> None:
         self._text, self._check, self._base, self._cut_short = text, check, base, cut_short
-        self._blocks = find_blocks(text)
+        self._blocks = find_blocks(text)[-_MOST:]
         self._open = cut_short and bool(self._blocks) and not self._blocks[-1].closed
         self._prose = without_blocks(text, self._blocks)
         self._edits = False
