@@ -11,7 +11,7 @@ import keyword
 import math
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from discovery.errors import ConfigError, EnvironmentMissing, NotFound
@@ -115,7 +115,10 @@ def write_bundle(folder: Path, task: Task, journal: Journal, key: str, name: str
     if target.exists() and not (target / EVIDENCE).is_file() and any(target.iterdir()):
         raise ConfigError(f"{target} exists and is no exported algorithm", hint="choose another --name or --to")
     document["seal"] = seal(document)
+    before = _named(target)
     _write(target, {**files, EVIDENCE: json.dumps(document, indent=1, allow_nan=False) + "\n"})
+    for file in before - files.keys():
+        (target / file).unlink(missing_ok=True)
     journal.add_note("export", {"key": key, "name": name, "path": str(target.resolve())})
     return target
 
@@ -124,6 +127,17 @@ def seal(document: Mapping[str, JSON]) -> str:
     """SHA-256 over all of `document` but its own seal. Anybody can make one anew, so it proves nothing; it shows what
     was changed by mistake, also in what is only told and cannot be measured again."""
     return content_key(json.dumps({**document, "seal": None}, sort_keys=True, allow_nan=False))
+
+
+def _named(target: Path) -> set[str]:
+    """The files of an earlier export into the folder `target`."""
+    try:
+        named = json.loads((target / EVIDENCE).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return (
+        {name for name in named if _is_inside(name) and (target / name).is_file()} if isinstance(named, dict) else set()
+    )
 
 
 def _write(target: Path, files: Mapping[str, str]) -> None:
@@ -145,6 +159,9 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
 def read_bundle(path: Path) -> tuple[dict[str, JSON], dict[str, str]]:
     """Provenance and files of the bundle at `path` (its folder, or a file in it). Nothing of it is executed.
 
+    Files and folders that the record does not name are among the files, as empty texts: a `numpy.py` beside a module is
+    imported by it. Hidden ones and Python's caches are passed over.
+
     Raises:
         NotFound: no bundle there.
         ConfigError: `evidence.json` is not what an export writes.
@@ -165,7 +182,17 @@ def read_bundle(path: Path) -> tuple[dict[str, JSON], dict[str, str]]:
     if not _complete(document):
         raise ConfigError(f"{evidence} lacks name, files, program or run", hint="export the program again")
     files = {name: _text(folder / name) for name in document["files"] if (folder / name).is_file()}
-    return document, files
+    return document, files | dict.fromkeys(_others(folder, {*document["files"], EVIDENCE}), "")
+
+
+def _others(folder: Path, named: Collection[str]) -> list[str]:
+    """What lies in `folder` and in the folders of the `named` files, besides these."""
+    inner = {name.partition("/")[0] for name in named if "/" in name}
+    found = [each.name for each in folder.iterdir() if each.name not in inner]
+    found += [f"{name}/{each.name}" for name in inner if (folder / name).is_dir() for each in (folder / name).iterdir()]
+    return sorted(
+        name for name in found if name not in named and not name.rpartition("/")[2].startswith((".", "__pycache__"))
+    )
 
 
 def _complete(document: Mapping[str, JSON]) -> bool:

@@ -47,6 +47,11 @@ def _files(document: Mapping[str, JSON], files: Mapping[str, str]) -> list[tuple
         else:
             same = content_key(files[name]) == digest
             checks.append((f"file {name}", same, "as exported" if same else "changed since the export"))
+    checks += [
+        (f"file {name}", False, "no part of the export: take it away")
+        for name in files
+        if name not in document["files"]
+    ]
     return checks
 
 

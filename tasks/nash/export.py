@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.reduce import reduced
 
-__all__ = ["Claim", "claimed", "exported", "proof_systems"]
+__all__ = ["Claim", "claimed", "exact", "exported", "proof_systems"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,18 @@ def claimed(provenance: Mapping[str, JSON]) -> Claim | None:
 
 
 def _claim(data: Mapping[str, JSON], *, confirmed: bool) -> Claim:
-    bound = Fraction(str(data["bound"]))
-    if not 0 <= bound <= 1:
-        raise ValueError(f"a bound lies between 0 and 1; got {bound}")
+    bound = exact(data["bound"])
     return Claim(bound, tuple(data["proof"]) if bound < 1 else (), confirmed)
+
+
+def exact(recorded: JSON) -> Fraction:
+    """A bound as a record writes it, `1/3` or `0`. ValueError for all else, `1e-99999999` too, which takes for ever."""
+    if not isinstance(recorded, str) or re.fullmatch("[0-9]{1,40}(/0*[1-9][0-9]{0,40})?", recorded) is None:
+        raise ValueError(f"expected a bound such as '1/3'; got {recorded!r:.60}")
+    bound = Fraction(recorded)
+    if bound > 1:
+        raise ValueError(f"a bound lies between 0 and 1; got {bound}")
+    return bound
 
 
 def proof_systems(language: NashLanguage, source: str) -> list[System]:

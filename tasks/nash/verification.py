@@ -28,7 +28,7 @@ from discovery.tasks.nash.certificate import ordering, texts
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.confirmation import confirm
 from discovery.tasks.nash.execute import execute
-from discovery.tasks.nash.export import Claim, claimed, exported, proof_systems
+from discovery.tasks.nash.export import Claim, claimed, exact, exported, proof_systems
 from discovery.tasks.nash.games import suite
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.solvers.encoding import target_problem
@@ -172,9 +172,7 @@ def _search(language: NashLanguage, source: str, version: str, provenance: Mappi
     try:
         for recorded in verdicts:
             if recorded["clock_limited"]:
-                if recorded["status"] == "proved" and recorded["score"] > -float(
-                    Fraction(recorded["evidence"]["bound"])
-                ):
+                if recorded["status"] == "proved" and recorded["score"] > -float(exact(recorded["evidence"]["bound"])):
                     return (
                         "search",
                         False,

@@ -103,6 +103,38 @@ def test_a_tampered_bundle_does_not_verify(
     assert result.returncode == 1 and not json.loads(result.stdout)["holds"]
 
 
+@pytest.mark.parametrize("name", ["numpy.py", "random/__init__.py", "guess.so", "link.py"])
+def test_a_bundle_with_other_files_does_not_verify(
+    finished: Path, exported: Path, name: str, tmp_path: Path, here: Callable[..., Result]
+) -> None:
+    """They would be imported in place of what the module means; Python's caches and hidden files are let be."""
+    shutil.copytree(exported, tmp_path / "guess")
+    for harmless in (".gitignore", "__pycache__/guess.cpython-311.pyc"):
+        (tmp_path / "guess" / harmless).parent.mkdir(exist_ok=True)
+        (tmp_path / "guess" / harmless).touch()
+    assert here("verify", str(tmp_path / "guess"), "--task", "./toy", cwd=finished).returncode == 0
+    added = tmp_path / "guess" / name
+    added.parent.mkdir(exist_ok=True)
+    added.symlink_to("/nowhere") if name == "link.py" else added.touch()
+    result = here("verify", str(tmp_path / "guess"), "--task", "./toy", cwd=finished)
+    assert result.returncode == 1 and f"file {name.partition('/')[0]}: no part of the export" in result.stdout
+
+
+def test_an_export_takes_the_place_of_an_earlier_one(
+    finished: Path, tmp_path: Path, here: Callable[..., Result]
+) -> None:
+    arguments = ("export", "@last", "--name", "guess", "--to", str(tmp_path))
+    assert here(*arguments, cwd=finished).returncode == 0
+    document = json.loads((tmp_path / "guess" / "evidence.json").read_text())
+    document["files"] |= dict.fromkeys(["certificate/case2.smt2", "../outside"], "")
+    (tmp_path / "guess" / "certificate").mkdir()
+    old, outside = tmp_path / "guess" / "certificate" / "case2.smt2", tmp_path / "outside"
+    old.touch(), outside.touch()
+    (tmp_path / "guess" / "evidence.json").write_text(json.dumps(document))
+    assert here(*arguments, cwd=finished).returncode == 0
+    assert not old.exists() and outside.exists()
+
+
 @pytest.mark.parametrize(
     "place", [("run", "proposals"), ("run", "config", "workers"), ("run", "versions", "python"), ("program", "parents")]
 )

@@ -168,6 +168,18 @@ def test_a_bound_that_is_too_small_is_refuted(bound: str) -> None:
     assert "is wrong" in failing(result)["Z3"]
 
 
+@pytest.mark.parametrize(
+    "bound", ["1e-99999999", "1e999999999999", "1/" + "9" * 9999, "1/0", "nan", "-1/2", " 1/2", 0.5]
+)
+def test_a_bound_is_a_short_fraction(bound: Any) -> None:
+    """What a number as short as `1e-99999999` means takes for ever to compute."""
+    tampered = document("dmp")
+    tampered["search"]["verdicts"][-1]["evidence"]["bound"] = bound
+    assert (
+        "expected a bound such as '1/3'" in failing(verified("dmp", tampered, files("dmp", document("dmp"))))["files"]
+    )
+
+
 @pytest.mark.usefixtures("remembered")
 def test_clock_and_version_do_not_excuse_a_false_bound() -> None:
     for excuse in ("clock", "version"):
