@@ -96,6 +96,25 @@ def extend(form: Form, known: Words, rng: random.Random) -> Form | None:
     return _in_one_case(form, rng, change)
 
 
+def reply(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """Best responses of all players to one profile, more often than not that of the strategies built last."""
+
+    def change(block: Block) -> Block | None:
+        types = known.types_of(block)
+        players = [player_type(i) for i in range(1, known.players + 1)]
+        if full(types, players):
+            return None
+        owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
+        last = rng.random() < _HALF
+        profile = {kind: names[-1] if last else rng.choice(names) for kind, names in owned.items()}
+        for kind in players:
+            others = [Ref(profile[each]) for each in players if each != kind]
+            block, _ = added(block, known, "BestResponse", others, 1)
+        return block
+
+    return _in_one_case(form, rng, change)
+
+
 def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
     """A new program: one call of a block, where it takes strategies arbitrary ones, and what these players respond.
 
@@ -304,6 +323,7 @@ EDITS: tuple[tuple[float, _Edit], ...] = (
     (3.0, append),
     (3.0, extend),
     (3.0, respond),
+    (1.5, reply),
     (3.0, remove),
     (3.0, assume),
     (1.0, begin),
