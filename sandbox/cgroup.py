@@ -37,8 +37,7 @@ class MemoryGroup:
     """
 
     def __init__(self, parent: Path, limit: int) -> None:
-        self._folder = parent / f"{GROUP_PREFIX}{os.getpid()}-{next(_COUNTER)}"
-        self._folder.mkdir()
+        self._folder = _new_folder(parent)
         try:
             self._limit(limit)
         except BaseException:
@@ -70,6 +69,15 @@ class MemoryGroup:
         """Remove the group, in which nothing may run any more. Idempotent."""
         with contextlib.suppress(OSError):
             self._folder.rmdir()
+
+
+def _new_folder(parent: Path) -> Path:
+    """A folder of its own: a dead owner may have had this process's number, and left some behind."""
+    while True:
+        folder = parent / f"{GROUP_PREFIX}{os.getpid()}-{next(_COUNTER)}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox import open_sandbox
-from discovery.sandbox.cgroup import GROUP_PREFIX, memory_groups
+from discovery.sandbox.cgroup import GROUP_PREFIX, MemoryGroup, memory_groups
 from discovery.sandbox.testing import KIT_LIMITS, kit_harness, run_program
 
 
@@ -36,6 +36,18 @@ def test_the_kernel_ends_what_samples_would_let_pass(monkeypatch: pytest.MonkeyP
             assert (answer.status, answer.value) == ("memory", {})
             assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
     assert groups() == before
+
+
+def test_what_a_dead_owner_of_our_number_left_is_passed_over(tmp_path: Path) -> None:
+    """Numbers of processes come again."""
+    first = MemoryGroup(tmp_path, 1 << 20)
+    first.remove()  # a folder that is no group keeps its files, and stays
+    (taken,) = tmp_path.iterdir()
+    number = int(taken.name.rpartition("-")[2])
+    for after in (1, 2):
+        (tmp_path / f"{GROUP_PREFIX}{os.getpid()}-{number + after}").mkdir()
+    MemoryGroup(tmp_path, 1 << 20)
+    assert (tmp_path / f"{GROUP_PREFIX}{os.getpid()}-{number + 3}").is_dir()
 
 
 def test_a_sandbox_that_cannot_be_bounded_does_not_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
