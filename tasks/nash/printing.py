@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 
 from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
 from discovery.tasks.nash.blocks._base import COEFFICIENT, payoff_text
-from discovery.tasks.nash.program import ancestors, tree
+from discovery.tasks.nash.program import ancestors, digests, tree
 from discovery.tasks.nash.vocabulary import Words
 
 __all__ = ["source_of"]
@@ -18,18 +18,21 @@ _INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 def source_of(form: Form, known: Words) -> str:
     """The program that `form` is, its strategies named after their players: `x1`, `x2` of player 1, `y1` of 2."""
     if len(form.blocks) == 1:
-        printer = _Printer(form.blocks[0], known, {})
+        printer = _Printer(form.blocks[0], known, {}, [])
         return "\n".join(printer.lines(form.blocks[0].statements, wlog=True)) + "\n"
     everywhere = set.intersection(*(_digests(block) for block in form.blocks))
     named: dict[str, str] = {}
+    head_names: list[str] = []
     lines: list[str] = []
     for index, block in enumerate(form.blocks):
-        printer = _Printer(block, known, named)
+        printer = _Printer(block, known, named, head_names)
         shared = [s for s in block.statements if tree(block, Ref(s.outputs[0])) in everywhere]
-        head = printer.lines(shared, wlog=True)
         if index == 0:
-            lines += head
+            lines += printer.lines(shared, wlog=True)
+            head_names = list(printer.names.values())  # equal calls have one expression, but a name each
             named = {tree(block, Ref(n)): printer.names[n] for s in shared for n in s.outputs if n in printer.names}
+        else:
+            printer.names = {n: named[t] for n, t in digests(shared).items() if t in named}
         word = "else" if index == len(form.blocks) - 1 else f"{'elif' if index else 'if'} {printer.condition('when')}"
         own = printer.lines([s for s in block.statements if s not in shared], wlog=False)
         lines += [f"{word}:", *(f"    {line}" for line in own or ["pass"])]
@@ -41,8 +44,8 @@ def _digests(block: Block) -> set[str]:
 
 
 class _Printer:
-    def __init__(self, block: Block, known: Words, named: dict[str, str]) -> None:
-        self.block, self.known, self.named = block, known, named
+    def __init__(self, block: Block, known: Words, named: dict[str, str], taken: Collection[str]) -> None:
+        self.block, self.known, self.named, self.taken = block, known, named, taken
         self.types = known.types_of(block)
         self.definition = {name: statement for statement in block.statements for name in statement.outputs}
         refs = [arg for statement in block.statements for arg in statement.args] + [o.value for o in block.outputs]
@@ -120,7 +123,7 @@ class _Printer:
             text = self.named.get(tree(self.block, Ref(name)))
             if text is None:
                 stem = self.stem(self.types[name])
-                taken = {*self.names.values(), *self.named.values()}
+                taken = {*self.names.values(), *self.taken}
                 text = next(f"{stem}{k}" for k in range(1, 200) if f"{stem}{k}" not in taken)
             self.names[name] = text
         return self.names[name]
