@@ -94,6 +94,8 @@ def main() -> None:
         complain(message, "`discovery VERB -h` shows what a verb takes", 2)
     except DiscoveryError as error:
         complain(error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:  # before a verb has taken over
+        raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None

@@ -93,6 +93,10 @@ def drive(
     The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once, and so does one while the
     evaluators start. Either way `resume` goes on.
     """
+    if "queue" in config.llm.models:
+        say(
+            f"prompts wait in {folder / 'inbox'}: `discovery steer {folder} inbox` lists them; or put ID.md into outbox"
+        )
     try:
         summary, caught = asyncio.run(_drive(journal, task, config, folder, display, sandbox or journal.meta.sandbox))
     except DiscoveryError as error:

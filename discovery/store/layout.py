@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -112,6 +113,8 @@ def find_run(spec: str, out: Path | None = None) -> Path:
     near = difflib.get_close_matches(spec, names, _NEAREST, 0.4) or names[: -_NEAREST - 1 : -1]
     where = f"in {runs_folder(out)}"
     hint = f"nearest {where}: {', '.join(near)}" if near else f"there are no runs {where}; --out names another folder"
+    if os.path.isdir(spec) and (inside := all_runs(Path(spec))):
+        hint = f"that folder holds runs, such as {inside[-1]}"
     raise NotFound(f"no run {spec!r}", hint=hint)
 
 

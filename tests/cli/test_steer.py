@@ -78,3 +78,9 @@ def test_mistakes(here: Callable[..., Any], run: Path, tmp_path: Path) -> None:
         assert result.returncode == code and said in result.stderr
     assert here("steer", "nothing", "inbox", cwd=tmp_path).returncode == 3
     assert not list((run / "outbox").iterdir())
+
+
+def test_a_run_says_where_its_prompts_wait(here: Callable[..., Any], home: Path) -> None:
+    result = here("run", "./toy", "--model", "queue", "--max-proposals", "1", "--display", "none", cwd=home)
+    (folder,) = (home / "runs").iterdir()
+    assert result.returncode == 0 and f"discovery steer {Path('runs') / folder.name} inbox" in result.stderr

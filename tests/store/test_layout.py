@@ -105,6 +105,13 @@ def test_nothing_there(tmp_path: Path) -> None:
         find_run("x", tmp_path / "nowhere")
 
 
+def test_a_folder_of_runs_is_no_run_and_says_what_it_holds(tmp_path: Path, meta: RunMeta) -> None:
+    run = _run(tmp_path / "elsewhere", "toy-1", meta)
+    with pytest.raises(NotFound) as caught:
+        find_run(str(tmp_path / "elsewhere"), tmp_path / "nowhere")
+    assert str(run) in caught.value.hint
+
+
 def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path, meta: RunMeta) -> None:
     good = _run(tmp_path, "good", meta)
     bad = _run(tmp_path, "bad", meta, created="2027-01-01T00:00:00+00:00")
