@@ -2,7 +2,7 @@
 
 .venv/bin/python bench/nash.py zoo                  proofs of known algorithms, solver start included
 .venv/bin/python bench/nash.py scores [PLAYERS]     stages over random programs
-.venv/bin/python bench/nash.py search [SEEDS [MINUTES [TASK]]]
+.venv/bin/python bench/nash.py search [SEEDS [MINUTES [TASK [STOP]]]]   a run ends once STOP (1/3) is proved
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from fractions import Fraction
+from dataclasses import dataclass
 
 from discovery.tasks.nash import zoo
 from discovery.tasks.nash.language import NashLanguage
@@ -70,23 +70,44 @@ def scores(players: int) -> None:
         )
 
 
-def search(seeds: int, minutes: float, task: str) -> None:
-    """Seconds until a search without a model reaches each rung, by seed."""
+@dataclass(frozen=True)
+class Rise:
+    """A program with a new smallest proved bound: when, which, how small, and how many proposals were judged then."""
+
+    seconds: float
+    key: str
+    bound: float
+    judged: int
+
+
+def search(seeds: int, minutes: float, task: str, stop: float) -> None:
+    """Seconds until a search without a model reaches each rung, by seed; then the ladder of each."""
     print(f"| seed | {' | '.join(map(str, RUNGS))} | best proved | proposals |\n|{' - |' * (len(RUNGS) + 3)}")
     reached: list[dict[float, float]] = []
+    ladders: list[list[Rise]] = []
     for seed in range(seeds):
-        times, best, proposals = one_search(seed, minutes, task)
+        ladder, proposals = one_search(seed, minutes, task, stop)
+        times = {
+            rung: next(each.seconds for each in ladder if each.bound <= rung)
+            for rung in RUNGS
+            if ladder and ladder[-1].bound <= rung
+        }
         reached.append(times)
+        ladders.append(ladder)
         cells = " | ".join(f"{times[rung]:.0f}" if rung in times else "-" for rung in RUNGS)
-        print(f"| {seed} | {cells} | {best} | {proposals} |", flush=True)
+        print(f"| {seed} | {cells} | {ladder[-1].bound if ladder else '-'} | {proposals} |", flush=True)
     medians = [statistics.median(times.get(rung, float("inf")) for times in reached) for rung in RUNGS]
     print(f"| median | {' | '.join(f'{each:.0f}' for each in medians)} | | |")
+    for seed, ladder in enumerate(ladders):
+        print(
+            f"seed {seed}: " + ", ".join(f"{each.bound:g} ({each.key[:12]}, {each.seconds:.1f} s)" for each in ladder)
+        )
 
 
-def one_search(seed: int, minutes: float, task: str) -> tuple[dict[float, float], float, int]:
-    """Rung to seconds, the best bound and the number of proposals of one run."""
-    times: dict[float, float] = {}
-    best, proposals = 1.0, 0
+def one_search(seed: int, minutes: float, task: str, stop: float) -> tuple[list[Rise], int]:
+    """The ladder of one run, and its number of proposals."""
+    ladder: list[Rise] = []
+    judged = 0
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-P", "-m", "discovery", "run", task, "--seed", str(seed), "--workers", "2"]
         command += ["--max-time", f"{minutes}m", "--max-proposals", "1000000", "--out", folder, "--display", "json"]
@@ -95,18 +116,18 @@ def one_search(seed: int, minutes: float, task: str) -> tuple[dict[float, float]
             assert process.stderr is not None
             for line in process.stderr:
                 event = json.loads(line) if line.startswith("{") else {}
-                if event.get("status") is not None and event.get("index") is not None:
-                    proposals += 1
-                    if event["status"] == "proved" and event.get("score") is not None:
-                        best = min(best, float(Fraction(-event["score"]).limit_denominator(10**7)))
-                        for rung in RUNGS:
-                            if best <= rung:
-                                times.setdefault(rung, time.monotonic() - started)
-                if RUNGS[-1] in times:
-                    process.terminate()
-                    break
+                if event.get("status") is None or event.get("index") is None:
+                    continue
+                judged += 1
+                if event["status"] == "proved" and event.get("score") is not None:
+                    bound = round(-event["score"], 6)  # what strategies cost is less
+                    if not ladder or bound < ladder[-1].bound:
+                        ladder.append(Rise(time.monotonic() - started, event["key"], bound, judged))
+                    if bound <= stop:
+                        process.terminate()
+                        break
             process.stderr.read()
-    return times, best, proposals
+    return ladder, judged
 
 
 def main(arguments: list[str]) -> None:
@@ -117,8 +138,8 @@ def main(arguments: list[str]) -> None:
         case ["scores", *rest]:
             scores(int(rest[0]) if rest else 2)
         case ["search", *rest]:
-            given = [*rest, *["5", "5", "nash"][len(rest) :]]
-            search(int(given[0]), float(given[1]), given[2])
+            given = [*rest, *["5", "5", "nash", "0.33334"][len(rest) :]]
+            search(int(given[0]), float(given[1]), given[2], float(given[3]))
         case _:
             sys.exit(__doc__)
 
