@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["NotPlain", "decode", "encode"]
+__all__ = ["NotPlain", "decode", "encode", "widened"]
 
 #: Any array that numpy holds.
 NumpyArray: TypeAlias = "np.ndarray[Any, Any]"
@@ -21,6 +21,7 @@ NumpyArray: TypeAlias = "np.ndarray[Any, Any]"
 _MAX_DEPTH = 40
 _MAX_ITEMS = 2_000_000
 _INTEGERS = range(-(2**63), 2**63)
+_EXACT = 2**53
 _WIDER = {"b": "|b1", "u1": "|u1", "i": "<i8", "u": "<i8", "f2": "<f4", "f4": "<f4", "f8": "<f8"}
 
 
@@ -128,6 +129,26 @@ def decode(coded: Any, arrays: dict[str, NumpyArray], where: str = "answer", dep
         if tag == "array" and type(content) is str and content in arrays:
             return _finite(arrays[content], where)
     raise NotPlain(f"{where} is not coded plain data")
+
+
+def widened(array: NumpyArray, where: str = "answer") -> NumpyArray:
+    """An array of an answer as a scorer gets it: float64, int64 or bool.
+
+    Otherwise the candidate would choose how the scorer's own sums round, and at what size they wrap: of two bytes, 255
+    and 1 add up to 0.
+
+    Raises:
+        NotPlain: whole numbers beyond 2^53, whose sums may wrap.
+    """
+    import numpy as np
+
+    kind = array.dtype.kind
+    if kind == "b":
+        return array
+    wide = array.astype(np.float64 if kind == "f" else np.int64)
+    if kind != "f" and wide.size and max(-int(wide.min()), int(wide.max())) > _EXACT:
+        raise NotPlain(f"{where} is an array with whole numbers beyond 2^53; give such numbers in a list")
+    return wide
 
 
 def _finite(array: NumpyArray, where: str) -> NumpyArray:

@@ -28,7 +28,7 @@ from discovery.randomness import stream
 from discovery.sandbox import Answer, Array, Harness, Limits
 from discovery.task import Context, Feature, Seed, Stage, Task, Verification
 from discovery.tasks.python.language import PythonLanguage
-from discovery.tasks.python.plain import NotPlain, decode, encode
+from discovery.tasks.python.plain import NotPlain, decode, encode, widened
 from discovery.tasks.python.source import without_docstrings
 from discovery.tasks.python.trace import Failure, ended, raised, record
 
@@ -223,7 +223,8 @@ class PythonTask(Task):
         try:
             if type(answer.value.get("invalid")) is str:
                 raise NotPlain(answer.value["invalid"][:500])
-            value = decode(answer.value.get("answer"), {name: array.numpy() for name, array in answer.arrays.items()})
+            arrays = {name: widened(array.numpy()) for name, array in answer.arrays.items()}
+            value = decode(answer.value.get("answer"), arrays)
             if value is None:
                 raise NotPlain(f"{self.entry} returned nothing (None)")
         except NotPlain as error:

@@ -16,7 +16,7 @@ from discovery.errors import TaskError
 from discovery.model import Verdict
 from discovery.sandbox import open_sandbox
 from discovery.task import Context
-from discovery.tasks.python import PythonTask
+from discovery.tasks.python import Invalid, PythonTask
 
 
 def judge(task: PythonTask, context: Context, source: str, replicate: int = 0) -> Verdict:
@@ -69,6 +69,18 @@ def test_a_failing_program_is_a_verdict(largest: PythonTask, context: Context, p
     assert verdict.score is None and verdict.cases == {"five": -1.0, "nine": -1.0}
     assert message in verdict.message and "case five" in verdict.message
     assert judge(largest, context, problem.BEST).score == 1.0
+
+
+@pytest.mark.parametrize("values", ["[255, 1], dtype='u1'", "[2**62] * 4", "[0.6, 0.4], dtype='f4'"])
+def test_a_scorer_does_not_add_up_as_the_candidate_chose(context: Context, problem: ModuleType, values: str) -> None:
+    class Shares(problem.Largest):  # type: ignore[misc, name-defined]
+        def score(self, case: object, answer: np.ndarray) -> float:
+            if sum(answer) > 1:
+                raise Invalid("the shares are more than 1")
+            return float(max(answer))
+
+    source = f"import numpy as np\ndef solve(numbers):\n    return np.array({values})\n"
+    assert judge(Shares(), context, source).status == "invalid"
 
 
 def test_only_the_wall_clock_marks_a_verdict_that_may_not_repeat(largest: PythonTask, context: Context) -> None:

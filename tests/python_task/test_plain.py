@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from discovery.tasks.python.plain import NotPlain, decode, encode
+from discovery.tasks.python.plain import NotPlain, decode, encode, widened
 
 scalars = (
     st.none()
@@ -73,6 +73,23 @@ def test_numpy_scalars_and_tuples_become_plain() -> None:
 def test_what_is_not_plain_or_not_finite_is_named(value: Any, place: str) -> None:
     with pytest.raises(NotPlain, match=place):
         encode(value, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype"), [("<f4", "<f8"), ("<f8", "<f8"), ("|u1", "<i8"), ("<i4", "<i8"), ("<i8", "<i8"), ("|b1", "|b1")]
+)
+def test_a_scorer_gets_arrays_that_neither_round_nor_wrap(given: str, dtype: str) -> None:
+    array = np.array([[0, 1], [1, 0]], dtype=given)
+    found = widened(array)
+    assert found.dtype.str == dtype and np.array_equal(found, array)
+    assert widened(np.array([255, 1], "|u1")).sum() == 256
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, -(2**63), 2**63 - 1])
+def test_whole_numbers_whose_sums_wrap_are_refused_in_arrays(number: int) -> None:
+    with pytest.raises(NotPlain, match="beyond 2"):
+        widened(np.array([[0, number]]))
+    assert widened(np.array([2**53, -(2**53)])).tolist() == [2**53, -(2**53)]
 
 
 def test_deep_nesting_is_refused() -> None:
