@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -18,16 +18,14 @@ from discovery.search.bandit import Arms
 from discovery.search.estimates import Estimates
 from discovery.store import Outcome
 
-__all__ = ["Strategy", "different", "geometric"]
-
-_TRIES = 10
+__all__ = ["Strategy", "geometric"]
 
 
 class Strategy(ABC):
     """Chooses what to propose next.
 
-    An implementation gives `parents`, `take` and `drop`; what all have in common is here: seeds first, elites measured
-    again, operator and model from the arms.
+    An implementation gives `pool`, `take` and `drop`; what all have in common is here: seeds first, elites measured
+    again, operator and model from the arms, parents by tournament, and two parents that differ.
 
     Args:
         seeds: Keys of the seed programs, in the order of `Task.seeds()`; at least one. Proposals 0 to n-1 of every run
@@ -37,6 +35,7 @@ class Strategy(ABC):
         edits: Mean number of successive edits of one mutation.
         init: Proposals right after the seeds that a model writes from nothing.
         remeasure: Every how many proposals an elite is measured again; 0 for never.
+        tournament: Draws per tournament, with replacement.
     """
 
     #: Whether proposals must not depend on outcomes: then no prompt may carry what the run has learnt.
@@ -54,13 +53,16 @@ class Strategy(ABC):
         edits: float = 1.5,
         init: int = 0,
         remeasure: int = 0,
+        tournament: int = 1,
     ) -> None:
         self.seeds = tuple(seeds)
         self.arms = arms or Arms()
         self.estimates = estimates or Estimates()
         self.edits = edits
         self._opening = len(self.seeds) + init
+        self.tournament = tournament
         self._remeasure = remeasure
+        self._behaviours: dict[str, str] = {}
 
     def ask(self, index: int, rng: random.Random, seen: int) -> Proposal:
         """Proposal number `index`; `seen` is recorded in it. `rng` is fresh and belongs to this proposal alone."""
@@ -85,6 +87,8 @@ class Strategy(ABC):
         self.estimates.tell(outcome)
         if key is None:
             return
+        if (behaviour := outcome.verdict.behaviour) is not None:
+            self._behaviours[key] = behaviour
         if not self.estimates.holds(key):
             if held:
                 self.drop(key)
@@ -93,10 +97,33 @@ class Strategy(ABC):
         else:
             self.take(key, outcome)
 
-    @abstractmethod
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """`count` (1 or 2) different programs to start from; one when there are not two. Only programs that it was told
-        of with a score, or seeds."""
+        """`count` (1 or 2) different programs to start from, winners of tournaments: the second among those of the pool
+        that behave otherwise than the first. One when there are not two; seeds while the pool is empty."""
+        pool = self.pool(index)
+        if not pool:
+            return tuple(rng.sample(self.seeds, min(count, len(self.seeds))))
+        first = self._winner(pool, rng)
+        others = self.apart(first, pool) if count > 1 else []
+        return (first, self._winner(others, rng)) if others else (first,)
+
+    def apart(self, first: str, *pools: Iterable[str]) -> list[str]:
+        """What to cross `first` with: the programs of the first pool that has any which behave otherwise, as far as
+        fingerprints tell; where no pool has, those of the first pool that has other programs at all."""
+        others = [[key for key in pool if key != first] for pool in pools]
+        alike = self._behaviours.get(first, first)
+        unlike = [[key for key in pool if self._behaviours.get(key) != alike] for pool in others]
+        return next((keys for keys in (*unlike, *others) if keys), [])
+
+    def _winner(self, pool: Sequence[str], rng: random.Random) -> str:
+        """The best of some random ones; among equals the one that comes later in the pool."""
+        drawn = [rng.randrange(len(pool)) for _ in range(self.tournament)]
+        return pool[max(drawn, key=lambda place: (self.estimates.value(pool[place]), place))]
+
+    @abstractmethod
+    def pool(self, index: int) -> Sequence[str]:
+        """The programs among which the parents of proposal `index` are chosen, the oldest first; a program may be there
+        more than once. Only programs that it was told of with a score."""
 
     @abstractmethod
     def take(self, key: str, outcome: Outcome) -> None:
@@ -108,21 +135,6 @@ class Strategy(ABC):
 
     def revise(self, key: str, outcome: Outcome) -> None:  # noqa: B027 - for most there is nothing to do
         """The estimate of a program changed because it was measured again."""
-
-
-def different(draw: Callable[[Collection[str]], str | None], count: int) -> tuple[str, ...]:
-    """`count` different programs; fewer when ten draws in a row bring no new one.
-
-    Args:
-        draw: Draws a program that is none of those given; None when it happens to draw no other.
-    """
-    found: list[str] = []
-    tries = 0
-    while len(found) < count and tries < _TRIES:
-        drawn = draw(found)
-        tries = tries + 1 if drawn is None else 0
-        found += [] if drawn is None else [drawn]
-    return tuple(found)
 
 
 def geometric(rng: random.Random, mean: float) -> int:

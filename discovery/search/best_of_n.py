@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -31,9 +30,9 @@ class BestOfN(Strategy):
     def __init__(self, seeds: Sequence[str], *, models: Sequence[str] = ()) -> None:
         super().__init__(seeds, arms=Arms(0.0, models), edits=self.EDITS)
 
-    def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """A random seed."""
-        return (rng.choice(self.seeds),)
+    def pool(self, index: int) -> Sequence[str]:
+        """The seeds, whatever was found."""
+        return self.seeds
 
     def take(self, key: str, outcome: Outcome) -> None:
         """Outcomes change nothing."""

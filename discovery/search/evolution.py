@@ -6,12 +6,11 @@ search behind Lion (Chen et al. 2023, section 2).
 
 from __future__ import annotations
 
-import random
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from discovery.search._base import Strategy, different
+from discovery.search._base import Strategy
 from discovery.store import Outcome
 
 __all__ = ["Evolution"]
@@ -26,34 +25,23 @@ class Evolution(Strategy):
     Args:
         seeds: Keys of the seed programs: the parents while nothing is scored.
         population: Programs alive, at least 2.
-        tournament: Draws per tournament, with replacement.
         options: As for `Strategy`.
     """
 
-    def __init__(self, seeds: Sequence[str], *, population: int, tournament: int, **options: Any) -> None:
-        super().__init__(seeds, **options)
-        self.tournament = tournament
-        self._alive: deque[tuple[int, str]] = deque(maxlen=population)
-        self._age = 0
+    version = 2
 
-    def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Winners of tournaments. Where one program wins them all, it is the only parent."""
-        return different(lambda taken: self._winner(rng, taken), count)
+    def __init__(self, seeds: Sequence[str], *, population: int, **options: Any) -> None:
+        super().__init__(seeds, **options)
+        self._alive: deque[str] = deque(maxlen=population)
+
+    def pool(self, index: int) -> Sequence[str]:
+        """The population, the oldest first."""
+        return self._alive
 
     def take(self, key: str, outcome: Outcome) -> None:
         """The youngest; the oldest leaves when the population is full."""
-        self._alive.append((self._age, key))
-        self._age += 1
+        self._alive.append(key)
 
     def drop(self, key: str) -> None:
         """It leaves before its time."""
-        for entry in [entry for entry in self._alive if entry[1] == key]:
-            self._alive.remove(entry)
-
-    def _winner(self, rng: random.Random, taken: Collection[str]) -> str | None:
-        if not self._alive:
-            winner = rng.choice(self.seeds)
-        else:
-            drawn = [rng.choice(self._alive) for _ in range(self.tournament)]
-            winner = max((self.estimates.value(key), age, key) for age, key in drawn)[2]
-        return None if winner in taken else winner
+        self._alive = deque((each for each in self._alive if each != key), self._alive.maxlen)

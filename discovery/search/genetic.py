@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from discovery.search._base import Strategy, different
+from discovery.search._base import Strategy
 from discovery.store import Outcome
 
 __all__ = ["Genetic"]
@@ -22,23 +21,22 @@ class Genetic(Strategy):
     Args:
         seeds: Keys of the seed programs: the parents while nothing is scored.
         population: Programs of a generation, at least 2.
-        tournament: Draws per tournament, with replacement.
         elite: Programs that pass into the next generation unchanged, fewer than `population`.
         options: As for `Strategy`.
     """
 
-    def __init__(self, seeds: Sequence[str], *, population: int, tournament: int, elite: int, **options: Any) -> None:
+    version = 2
+
+    def __init__(self, seeds: Sequence[str], *, population: int, elite: int, **options: Any) -> None:
         super().__init__(seeds, **options)
-        self.population, self.tournament, self.elite = population, tournament, elite
+        self.population, self.elite = population, elite
         self._parents: list[str] = []
         self._children: list[str] = []
         self._first = True
 
-    def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Winners of tournaments in the present generation; the second of one without the first."""
-        if not self._parents:
-            return (rng.choice(self.seeds),)
-        return different(lambda taken: self._winner(rng, taken), count)
+    def pool(self, index: int) -> Sequence[str]:
+        """The present generation."""
+        return self._parents
 
     def take(self, key: str, outcome: Outcome) -> None:
         """A child; the generation turns when there are enough."""
@@ -58,7 +56,3 @@ class Genetic(Strategy):
         """It is no parent any more."""
         self._parents = [each for each in self._parents if each != key]
         self._children = [each for each in self._children if each != key]
-
-    def _winner(self, rng: random.Random, taken: Collection[str]) -> str | None:
-        drawn = [rng.choice(self._parents) for _ in range(self.tournament)]
-        return max((key for key in drawn if key not in taken), key=self.estimates.value, default=None)

@@ -7,11 +7,10 @@ FunSearch (Romera-Paredes et al., Nature 625, 2024).
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from discovery.search._base import Strategy, different
+from discovery.search._base import Strategy
 from discovery.store import Outcome
 from discovery.task import Feature
 
@@ -30,12 +29,13 @@ class Islands(Strategy):
         seeds: Keys of the seed programs: the parents on an empty island.
         features: The grid's axes, as the task declares them; at least one.
         islands: Number of islands.
-        tournament: Cells drawn per parent, with replacement.
         migrate: Every how many outcomes each island's best is offered to the next one.
         reset: Every how many outcomes the weaker half of the islands is emptied, and each founded anew by the best of
             one of the stronger half.
         options: As for `Strategy`.
     """
+
+    version = 2
 
     def __init__(
         self,
@@ -43,23 +43,19 @@ class Islands(Strategy):
         *,
         features: Sequence[Feature],
         islands: int,
-        tournament: int,
         migrate: int,
         reset: int,
         **options: Any,
     ) -> None:
         super().__init__(seeds, **options)
         self.features = tuple(features)
-        self.tournament, self.migrate, self.reset = tournament, migrate, reset
+        self.migrate, self.reset = migrate, reset
         self._islands = [_Island() for _ in range(islands)]
         self._told = 0
 
-    def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Programs of the island whose turn it is."""
-        island = self._islands[index % len(self._islands)]
-        if not island.members:
-            return (rng.choice(self.seeds),)
-        return different(lambda taken: self._winner(island, rng, taken), count)
+    def pool(self, index: int) -> Sequence[str]:
+        """The programs of the island whose turn it is."""
+        return [key for _, key in self._islands[index % len(self._islands)].members]
 
     def tell(self, outcome: Outcome) -> None:
         """See `Strategy.tell`; then it may be time to migrate, or to reset."""
@@ -90,10 +86,6 @@ class Islands(Strategy):
         holder = island.holder(cell)
         if holder is None or self.estimates.value(key) > self.estimates.value(holder):
             island.put(cell, key)
-
-    def _winner(self, island: _Island, rng: random.Random, taken: Collection[str]) -> str | None:
-        drawn = [rng.choice(island.members)[1] for _ in range(self.tournament)]
-        return max((key for key in drawn if key not in taken), key=self.estimates.value, default=None)
 
     def _best(self, island: _Island) -> tuple[float, Cell, str] | None:
         return max(((self.estimates.value(key), cell, key) for cell, key in island.members), default=None)

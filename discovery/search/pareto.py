@@ -32,6 +32,8 @@ class Pareto(Strategy):
         options: As for `Strategy`.
     """
 
+    version = 2
+
     def __init__(self, seeds: Sequence[str], **options: Any) -> None:
         super().__init__(seeds, **options)
         self._ranked: dict[str, list[str]] = {}
@@ -42,16 +44,17 @@ class Pareto(Strategy):
         self._front: dict[str, int] | None = None
 
     def parents(self, index: int, count: int, rng: random.Random) -> tuple[str, ...]:
-        """Leaders of cases, drawn by how many each leads; beside one that leads all, a runner-up."""
+        """Leaders of cases, drawn by how many each leads; beside leaders that all behave alike, a runner-up."""
         front = self.front()
         if not front:
-            return (rng.choice(self.seeds),)
+            return super().parents(index, count, rng)
         first = rng.choices(list(front), list(front.values()))[0]
-        if count == 1:
-            return (first,)
-        others = {key: led for key, led in front.items() if key != first}
-        others = others or {key: 1 for key in self._cases if key != first}
-        return (first, *(rng.choices(list(others), list(others.values())) if others else ()))
+        others = self.apart(first, front, self._cases) if count > 1 else []
+        return (first, *(rng.choices(others, [front.get(key, 1) for key in others]) if others else ()))
+
+    def pool(self, index: int) -> Sequence[str]:
+        """The leaders; see `front`."""
+        return list(self.front())
 
     def front(self) -> dict[str, int]:
         """Programs that lead a case and that no other leader dominates, each with the number of cases that it leads."""

@@ -17,10 +17,10 @@ FEATURES = (Feature("size", 1, 100, bins=10, log=True), Feature("state", 0, 4, b
 
 #: Strategy to its version, and a digest of what it chooses in made-up runs.
 CHOICES = {
-    "evolution": (1, "5919166cc09d1c39"),
-    "genetic": (1, "baf2b410c6c4da98"),
-    "islands": (1, "ebd04a5724b03a55"),
-    "pareto": (1, "b8add2ef453ee0c3"),
+    "evolution": (2, "2a2b503a4cd54170"),
+    "genetic": (2, "888b006f3f8cb882"),
+    "islands": (2, "762331c7e0994486"),
+    "pareto": (2, "b8add2ef453ee0c3"),
     "best_of_n": (1, "7a28213b3c257fe2"),
 }
 

@@ -100,6 +100,61 @@ def test_a_score_that_falls_when_measured_again_wins_less() -> None:
     assert drawn(strategy).most_common(1)[0][0] == key(1)
 
 
+# Two parents
+
+
+def _fingerprinted(number: int, score: float, behaviour: int | None) -> Outcome:
+    evidence: dict[str, Any] = {"features": {"size": 1 + 7 * number, "state": number % 4}}
+    if behaviour is not None:
+        evidence["fingerprint"] = str(behaviour)
+    return told(number, score, evidence=evidence, cases={"a": score, "b": -score})
+
+
+CROSSING: dict[str, dict[str, Any]] = {
+    "evolution": {"population": 8, "tournament": 6},
+    "genetic": {"population": 6, "tournament": 4, "elite": 2},
+    "islands": {"islands": 1, "tournament": 4},
+    "pareto": {},
+}
+
+
+@pytest.mark.parametrize("name", CROSSING)
+@given(
+    told_of=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.none() | st.integers(0, 1)), max_size=14),
+    seed=st.integers(0, 99),
+)
+def test_whenever_there_are_two_programs_parents_are_two(
+    name: str, told_of: list[tuple[int, int, int | None]], seed: int
+) -> None:
+    """However often one program was found, and however much better than the rest it is; and they behave otherwise when
+    any two do."""
+    strategy: Strategy = made(name, crossover=1.0, remeasure=0, **CROSSING[name])
+    verdicts = {number: (float(score), behaviour) for number, score, behaviour in reversed(told_of)}
+    for place, (number, _, _) in enumerate(told_of):
+        outcome = _fingerprinted(number, *verdicts[number])
+        strategy.tell(Outcome(place + 1, Proposal(place, "mutate"), outcome.key, outcome.verdict))
+    pool = set(strategy.pool(50)) if name != "pareto" else set(strategy._cases)  # type: ignore[attr-defined]
+    behaviours = {verdicts[int(each, 16)][1] for each in pool}
+    for index in range(50, 60):
+        proposal = strategy.ask(index, random.Random(1000 * seed + index), 0)
+        first, *rest = proposal.parents
+        assert len(rest) == (1 if not pool or len(pool) > 1 else 0) and first not in rest
+        assert proposal.operator == ("cross" if rest else "mutate")
+        if pool and None not in behaviours and len(behaviours) > 1:
+            assert verdicts[int(first, 16)][1] != verdicts[int(rest[0], 16)][1]
+
+
+@pytest.mark.parametrize("name", ["evolution", "genetic"])
+def test_the_second_parent_wins_a_tournament_among_the_rest(name: str) -> None:
+    strategy: Strategy = made(name, crossover=1.0, remeasure=0, population=20, tournament=20)
+    for number in range(20):
+        strategy.tell(told(number, float(number)))
+    asked = [strategy.ask(index, random.Random(index), 0).parents for index in range(50, 350)]
+    counts = Counter(second for _, second in asked)
+    assert sum(int(each, 16) * count for each, count in counts.items()) / counts.total() > 17
+    assert all(first != second for first, second in asked)
+
+
 # Best of n
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from discovery.config import RunConfig, SearchConfig
 from discovery.model import MEASURE, Program, Verdict
 from discovery.store import Journal
+from discovery.view.lineage import lineage
 from discovery.view.program import program_data
 from discovery.view.summary import program_list
 
@@ -104,6 +106,10 @@ def test_measuring_again_draws_fresh_replicates_and_their_mean_decides(tmp_path:
         listed = {row["key"]: row["score"] for row in program_list(journal)}
         assert max(score for score in listed.values() if score is not None) == best[0][1].score
         assert all(listed[key] == program_data(journal, key)["score"] == verdict.score for key, verdict in best)
+        path = lineage(journal, best[0][0])
+        assert not measured.keys().isdisjoint(step.key for step in path)
+        assert [step.score for step in path] == [listed[step.key] for step in path]
+        assert [step.delta for step in path[1:]] == [(b.score or 0) - (a.score or 0) for a, b in pairwise(path)]
         assert measured and len([row for row in journal.proposals() if row.proposal.operator == MEASURE]) <= 20
     for verdicts in measured.values():
         assert [verdict.replicate for verdict in verdicts] == list(range(len(verdicts))) and len(verdicts) <= 4
@@ -130,11 +136,11 @@ def test_a_program_that_fails_when_measured_again_is_not_the_best(tmp_path: Path
 
 
 @pytest.mark.parametrize("order", [lambda _: 0, shuffled], ids=["in order", "shuffled"])
-@pytest.mark.parametrize(("option", "reason"), [({"target": -500.0}, "target"), ({"stagnation": 25}, "stagnation")])
+@pytest.mark.parametrize(("option", "reason"), [({"target": -500.0}, "target"), ({"stagnation": 15}, "stagnation")])
 def test_a_run_ends_at_its_target_or_when_nothing_better_comes_at_the_same_proposal(
     tmp_path: Path, spread: Path, option: dict[str, Any], reason: str, order: Callable[[Program], int]
 ) -> None:
-    config = config_of("evolution", max_proposals=400, **option)
+    config = config_of("evolution", max_proposals=1000, **option)
     with new_journal(tmp_path / "plain", str(spread), config) as journal:
         first, _, _ = drive(journal, str(spread), config)
         expected = programs(journal)
