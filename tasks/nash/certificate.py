@@ -3,6 +3,10 @@
 A *recipe* is what it takes to write the texts again: for each case the lines that the proof uses, whether regrets are
 variables of their own, and the variable ordering with which Z3 is quick. None of it has to be believed: leaving lines
 out weakens the algorithm, so whatever is proved with some lines holds with all.
+
+A case that was proved in boxes (see `proof.cover`) has a text for each box, `case1-part1.smt2`, ..., and one that says
+that some values lie in no box, `case1-cover.smt2`. Its recipe names the boxes, and for each the axioms (by their place
+in the system) and mixtures that its text uses.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from typing import Any
 
 from discovery.model import JSON
 from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.proof.lemmas import labels, rewritten
 from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching, covering
 from discovery.tasks.nash.solvers.smtlib import smtlib
 
 __all__ = ["CHECKER", "FOLDER", "as_proved", "certificate", "ordering", "recipe", "texts"]
@@ -24,16 +30,28 @@ FOLDER = "certificate"
 
 def recipe(pieces: Sequence[Any], systems: Sequence[System]) -> list[dict[str, JSON]]:
     """The recipe of a proof of `systems`, given as `proof.prove.Piece`s, one a case."""
-    return [
-        {
+    found: list[dict[str, JSON]] = []
+    for piece in pieces:
+        system = systems[piece.case - 1]
+        step: dict[str, JSON] = {
             "case": piece.case,
             "ordering": piece.ordering,
             "regrets": "(declare-const |f" in piece.text,
             "lines": list(piece.lines),
-            "simpler": list(labels(systems[piece.case - 1])),
+            "simpler": list(labels(system)),
         }
-        for piece in pieces
-    ]
+        if piece.parts:
+            step["parts"] = [_plain(system, part) for part in piece.parts]
+        found.append(step)
+    return found
+
+
+def _plain(system: System, part: Part) -> dict[str, JSON]:
+    return {
+        "box": {name: [str(low), str(high)] for name, (low, high) in part.box.items()},
+        "axioms": list(part.axioms),
+        "mixtures": [[system.lines[each.line].label, [str(w) for w in each.weights]] for each in part.mixtures],
+    }
 
 
 def ordering(steps: Sequence[Mapping[str, JSON]], name: str) -> int:
@@ -71,6 +89,11 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
         places = {line.label: index for index, line in enumerate(system.lines)}
         kept = {places[label] for label in lines}
         found.update({f"case{step['case']}-lemma{number}.smt2": text for number, text in enumerate(system.lemmas, 1)})
+        if "parts" in step:
+            told = f"Case {step['case']} of {len(systems)}"
+            boxes = _in_boxes(system, bound, step["parts"], told)
+            found.update({f"case{step['case']}-{name}.smt2": text for name, text in boxes.items()})
+            continue
         problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
         comment = (
             f"Case {step['case']} of {len(systems)}: a state that meets the axioms and in which each of these lines\n"
@@ -80,6 +103,32 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
         )
         found[f"case{step['case']}.smt2"] = smtlib(problem, comment)
     return found
+
+
+def _in_boxes(system: System, bound: Fraction, parts: Sequence[Mapping[str, JSON]], told: str) -> dict[str, str]:
+    """Name to text: one for each box, and `cover`."""
+    relaxation = Relaxation(system, bound)
+    places = {line.label: index for index, line in enumerate(system.lines)}
+    names, boxes, found = branching(system), list[Box](), dict[str, str]()
+    for number, part in enumerate(parts, 1):
+        box = {str(name): (Fraction(low), Fraction(high)) for name, (low, high) in part["box"].items()}
+        if sorted(box) != sorted(names) or any(not 0 <= low <= high <= 1 for low, high in box.values()):
+            raise ValueError(f"part {number}: expected a range within [0, 1] for each of {', '.join(names)}")
+        mixtures = [Mixture(places[label], tuple(map(Fraction, weights))) for label, weights in part["mixtures"]]
+        ranges = "\n".join(f"  {low} <= {name} <= {high}" for name, (low, high) in box.items())
+        comment = (
+            f"{told}, part {number} of {len(parts)}: a state with\n{ranges}\n"
+            f"that meets the axioms below and in which each of the mixtures below stays above {bound}: it gives some\n"
+            "player a larger regret. There is none: `unsat` is the proof. A name with * stands for a product, of\n"
+            "which only linear inequalities are used that hold for all factors in their ranges."
+        )
+        found[f"part{number}"] = relaxation.text(box, [int(index) for index in part["axioms"]], mixtures, comment)
+        boxes.append(box)
+    comment = (
+        f"{told}: values that lie in none of the {len(parts)} boxes of its parts.\n"
+        "There are none: `unsat` says that the parts leave nothing out."
+    )
+    return {"cover": covering(system, boxes, comment), **found}
 
 
 def certificate(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
@@ -145,7 +194,10 @@ def by_z3(text: str, first: int) -> str:
 
     answer = "unknown"
     for ordering in dict.fromkeys((first, 4, 1, 0)):
-        solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
+        if "(set-logic QF_LRA)" in text:
+            solver = z3.SolverFor("QF_LRA")
+        else:
+            solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
         solver.set("timeout", SECONDS * 1000)
         solver.from_string(text.replace("(check-sat)", ""))
         answer = str(solver.check())

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from discovery.model import Evidence
 from discovery.tasks.nash.certificate import recipe
+from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.language import NashLanguage
-from discovery.tasks.nash.proof.prove import CHECK, prove
-from discovery.tasks.nash.stages import Judge
+from discovery.tasks.nash.proof.cover import Patience
+from discovery.tasks.nash.proof.prove import CHECK, Outcome, estimated, prove
+from discovery.tasks.nash.solvers.process import Solver
+from discovery.tasks.nash.stages import Judge, in_boxes
 
 __all__ = ["confirm"]
+
+
+#: Questions to Z3 for a proof in boxes.
+_BOXES = Patience(questions=4000)
 
 
 def confirm(language: NashLanguage, source: str) -> Evidence:
@@ -16,7 +25,7 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
     judge = Judge(language)
     try:
         systems = judge.systems(language.lower(source))
-        outcome = prove(systems, judge.solver, CHECK)
+        outcome = _proved(systems, judge.solver)
     finally:
         judge.solver.close()
     if outcome.bound is None:
@@ -34,3 +43,12 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
         "proof_seconds": outcome.proof_seconds,
     }
     return Evidence(True, claim, None, -bound, (-bound, -low), data=data)
+
+
+def _proved(systems: list[System], solver: Solver) -> Outcome:
+    if systems[0].state.players > 2:
+        points = [estimated(system, solver, replace(CHECK, tighten=False)) for system in systems]
+        if (found := in_boxes(systems, points, solver, _BOXES)) is not None:
+            return found
+        return prove(systems, solver, CHECK, points=points)
+    return prove(systems, solver, CHECK)

@@ -173,7 +173,8 @@ def _used(recipe: Sequence[Mapping[str, JSON]]) -> list[str]:
     lines = []
     for step in recipe:
         case = f"Case {step['case']}: the proof" if len(recipe) > 1 else "The proof"
-        lines.append(f"- {case} uses {'; '.join(step['lines']) or 'no line: the case is empty'}.")
+        boxes = f" is in {len(step['parts'])} boxes of the blocks' scalars and" if "parts" in step else ""
+        lines.append(f"- {case}{boxes} uses {'; '.join(step['lines']) or 'no line: the case is empty'}.")
     return [*lines, ""]
 
 

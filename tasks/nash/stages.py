@@ -22,13 +22,15 @@ from discovery.tasks.nash.compiler.system import WLOG, System, compile_program
 from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
+from discovery.tasks.nash.proof.cover import Patience
+from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.feedback import rendered
 from discovery.tasks.nash.proof.lemmas import simplified
 from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, exceeded, placed, prove
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "in_boxes"]
 
 #: A program that some state makes worse than this guarantees nothing.
 _TRIVIAL = Fraction(999, 1000)
@@ -43,6 +45,9 @@ _KNOWN = {2: 0.33332, 3: 0.5999}
 _MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2))
 _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 _MANY_MORE = replace(_MORE, digits=(4, 3, 2))
+
+#: Questions to Z3 for a proof in boxes, where a bound below the known ones is in sight.
+_BOXES = Patience(questions=600)
 
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
 _MARKS = {
@@ -91,6 +96,8 @@ class Judge:
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
+        if self.language.players > 2 and (boxes := in_boxes(systems, points, self.solver, _BOXES)) is not None:
+            return boxes
         quick = prove(systems, self.solver, self.effort, points=points)
         new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
@@ -141,6 +148,15 @@ class Judge:
 def _size(system: System) -> float:
     assumed = any(axiom.label == WLOG for axiom in system.axioms)
     return _STRATEGY * sum(map(len, system.state.constructed)) + _ASSUMPTION * assumed
+
+
+def in_boxes(systems: list[System], points: list[dict[str, Any]], solver: Solver, patience: Patience) -> Outcome | None:
+    """A bound below all known ones, proved in boxes; None where none is in sight or none was proved."""
+    known = Fraction(_KNOWN[systems[0].state.players]).limit_denominator(10**6)
+    if any(found.get("value") is None or found["value"] >= known for found in points):
+        return None
+    found = descended(systems, solver, patience, points=points, below=known)
+    return None if found.bound is None else found
 
 
 def _sharp(outcome: Outcome) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from discovery.tasks.nash.compiler.system import CASE, System
 from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
+from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.smtlib import smtlib
@@ -28,6 +29,7 @@ __all__ = [
     "Effort",
     "Outcome",
     "Piece",
+    "consistent",
     "decide",
     "estimated",
     "exceeded",
@@ -101,12 +103,14 @@ class Piece:
         text: The text.
         ordering: Variable ordering with which Z3 found it unsatisfiable.
         lines: Labels of the lines that it uses.
+        parts: For a proof in boxes its parts (see `cover`), in place of a text; else empty.
     """
 
     case: int
     text: str
     ordering: int
     lines: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ def prove(
     outcome = Outcome()
     known: dict[int, dict[str, Any]] = {case: {} for case in range(len(systems))}
     if claim is not None and _all_below(systems, known, claim, solver, effort, outcome):
-        outcome.status = _sound(systems, solver, outcome)
+        outcome.status = consistent(systems, solver, outcome)
         outcome.bound = claim if outcome.status == "proved" else None
         return outcome
     if claim is not None and outcome.refuted is not None:
@@ -195,7 +199,7 @@ def prove(
         if _all_below(systems, known, target, solver, effort, outcome):
             if outcome.counterexample is None:
                 _witness(systems, known, target - _MARGIN, solver, effort, outcome)
-            outcome.status = _sound(systems, solver, outcome)
+            outcome.status = consistent(systems, solver, outcome)
             outcome.bound = target if outcome.status == "proved" else None
             return outcome
     return outcome
@@ -207,7 +211,7 @@ def estimated(system: System, solver: Solver, effort: Effort) -> dict[str, Any]:
     return solver.estimate(system, nodes=effort.nodes, seconds=effort.seconds, lines=lines, tighten=effort.tighten)
 
 
-def _sound(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
+def consistent(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
     """`"proved"`, unless the axioms of some case, its condition aside, cannot be shown to be satisfiable."""
     for case, system in enumerate(systems):
         if outcome.counterexample is not None and outcome.counterexample.case == case + 1:
@@ -278,7 +282,7 @@ def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver,
     if outcome.refuted is None or outcome.refuted < marks[low] - _NEAR:
         return None
     outcome.pieces = pieces
-    outcome.status = _sound(systems, solver, outcome)
+    outcome.status = consistent(systems, solver, outcome)
     outcome.bound = marks[low] if outcome.status == "proved" else None
     return outcome
 

@@ -46,6 +46,10 @@ class Solver:
         """See `z3.decide`; the backstop is enforced."""
         return self._ask({"call": "decide", "text": text, "ordering": ordering, "work": work, "seconds": seconds})
 
+    def core(self, text: str, *, last: int, work: int, seconds: float) -> dict[str, Any]:
+        """See `z3.core`; the backstop is enforced."""
+        return self._ask({"call": "core", "text": text, "last": last, "work": work, "seconds": seconds})
+
     def second(self, text: str, *, work: int, seconds: float) -> dict[str, Any]:
         """See `cvc5.decide`; the backstop is enforced."""
         return self._ask({"call": "second", "text": text, "work": work, "seconds": seconds})

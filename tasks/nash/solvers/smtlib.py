@@ -12,7 +12,7 @@ from discovery.tasks.nash.compiler.algebra import Monomial, Poly
 from discovery.tasks.nash.compiler.state import Bounds
 from discovery.tasks.nash.solvers.encoding import Problem
 
-__all__ = ["smtlib", "symbol"]
+__all__ = ["number", "smtlib", "symbol", "total"]
 
 
 def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str:
@@ -39,7 +39,7 @@ def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str
         if constraint.label != label:
             label = constraint.label
             lines.append(f"; {label}")
-        lines.append(f"(assert ({constraint.relation} {_sum(constraint.poly, products)} 0))")
+        lines.append(f"(assert ({constraint.relation} {total(constraint.poly, products)} 0))")
     lines.append("(check-sat)")
     return "\n".join(lines) + "\n"
 
@@ -50,20 +50,22 @@ def symbol(monomial: Monomial) -> str:
 
 
 def _box(name: str, bounds: Bounds) -> list[str]:
-    lines = [] if bounds.low is None else [f"(assert (>= {name} {_number(bounds.low)}))"]
-    return lines if bounds.high is None else [*lines, f"(assert (<= {name} {_number(bounds.high)}))"]
+    lines = [] if bounds.low is None else [f"(assert (>= {name} {number(bounds.low)}))"]
+    return lines if bounds.high is None else [*lines, f"(assert (<= {name} {number(bounds.high)}))"]
 
 
-def _number(value: Fraction) -> str:
+def number(value: Fraction) -> str:
+    """A rational number as a term."""
     size = str(abs(value.numerator)) if value.denominator == 1 else f"(/ {abs(value.numerator)} {value.denominator})"
     return f"(- {size})" if value < 0 else size
 
 
-def _sum(poly: Poly, products: bool) -> str:
+def total(poly: Poly, products: bool) -> str:
+    """A polynomial as a term; products of variables as single symbols where they have variables of their own."""
     terms: list[str] = []
     for monomial, coefficient in poly.terms.items():
         factors = [symbol(monomial)] if products and monomial else [symbol((name,)) for name in monomial]
         if coefficient != 1 or not factors:
-            factors.insert(0, _number(coefficient))
+            factors.insert(0, number(coefficient))
         terms.append(factors[0] if len(factors) == 1 else f"(* {' '.join(factors)})")
     return terms[0] if len(terms) == 1 else f"(+ {' '.join(terms)})" if terms else "0"

@@ -53,6 +53,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             from discovery.tasks.nash.solvers.z3 import decide
 
             return decide(**request)
+        if call == "core":
+            from discovery.tasks.nash.solvers.z3 import core
+
+            return core(**request)
         if call == "second":
             from discovery.tasks.nash.solvers.cvc5 import decide as second
 

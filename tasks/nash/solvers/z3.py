@@ -6,10 +6,13 @@ import re
 from fractions import Fraction
 from typing import Any
 
-__all__ = ["decide"]
+__all__ = ["core", "decide"]
 
 #: Half the width of the interval that stands for an irrational number of a model.
 _PRECISION = Fraction(1, 10**30)
+
+#: How a text says that it is linear.
+LINEAR = "(set-logic QF_LRA)"
 
 
 def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
@@ -17,17 +20,21 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
 
     Args:
         text: As `smtlib.smtlib` writes it.
-        ordering: Variable ordering of the decision procedure, 0 to 6 (`variable_ordering_strategy` of nlsat).
+        ordering: Variable ordering of the decision procedure, 0 to 6 (`variable_ordering_strategy` of nlsat); of no
+            effect on linear texts, which the simplex method decides.
         work: Z3's resource limit; repeats exactly, unlike seconds.
         seconds: Backstop. Z3 does not always look at either limit: whoever calls has to be ready to kill the process.
 
     Returns:
         `answer` (`"sat"`, `"unsat"` or `"unknown"`), `reason` of an unknown, and `model` for `"sat"`: name to the text
-        of a fraction, or to `[low, high]` around an irrational number.
+        of a fraction, or to `[low, high]` around an irrational number; that of a linear text names products, too.
     """
     import z3
 
-    solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
+    if LINEAR in text:
+        solver = z3.SolverFor("QF_LRA")
+    else:
+        solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
     solver.set("rlimit", work)
     solver.set("timeout", int(seconds * 1000))
     solver.from_string(text.replace("(check-sat)", ""))
@@ -37,8 +44,37 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
         found["reason"] = solver.reason_unknown()
     if result == z3.sat:
         model = solver.model()
-        names = re.findall(r"^\(declare-const \|([^|*]+)\| Real\)$", text, re.MULTILINE)
+        inside = "[^|]" if LINEAR in text else "[^|*]"
+        names = re.findall(rf"^\(declare-const \|({inside}+)\| Real\)$", text, re.MULTILINE)
         found["model"] = {name: _value(model.eval(z3.Real(name), model_completion=True)) for name in names}
+    return found
+
+
+def core(text: str, *, last: int, work: int, seconds: float) -> dict[str, Any]:
+    """Which of the last assertions of a linear text without a model are enough for it to have none.
+
+    Args:
+        text: As `relaxation.Relaxation.text` writes it.
+        last: How many assertions are in question; those before them are kept.
+        work, seconds: As for `decide`.
+
+    Returns:
+        `answer`, and for `"unsat"` `core`: indices among the `last` assertions, ascending.
+    """
+    import z3
+
+    solver = z3.SolverFor("QF_LRA")
+    solver.set("rlimit", work)
+    solver.set("timeout", int(seconds * 1000))
+    assertions = list(z3.parse_smt2_string(text.replace("(check-sat)", "")))
+    first = len(assertions) - last
+    solver.add(assertions[:first])
+    for index, assertion in enumerate(assertions[first:]):
+        solver.assert_and_track(assertion, f"in question {index}")
+    result = solver.check()
+    found: dict[str, Any] = {"answer": str(result), "core": []}
+    if result == z3.unsat:
+        found["core"] = sorted(int(str(each).split()[-1].strip("|")) for each in solver.unsat_core())
     return found
 
 
