@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.compiler.algebra import Constraint, constant
+from discovery.tasks.nash.compiler.system import Line, System
 from discovery.tasks.nash.numerics.linear import linear_program
 from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
 from discovery.tasks.nash.solvers.process import Solver
@@ -104,6 +105,8 @@ class _Open:
 _NEAR = 0.03
 #: Lines whose mixtures are added a question, and how many mixtures a box hands on.
 _LINES, _KEPT = 4, 24
+#: The same where a state is looked for, and how far from given scalars.
+_MANY_LINES, _AROUND = 16, Fraction(1, 500)
 #: Weights of mixtures are multiples of 1 / these: round ones first.
 _GRIDS = (24, 1000)
 
@@ -134,10 +137,25 @@ def covered(
 def reached(
     case: int, system: System, target: Fraction, solver: Solver, patience: Patience, point: Mapping[str, float]
 ) -> Cover:
-    """Whether some state with the branching scalars of `point` exceeds `target`; see `covered`."""
+    """Whether some state with branching scalars near those of `point` exceeds `target`; see `covered`."""
     search = _Search(case, system, target, solver, patience)
-    search.realised({name: Fraction(point[name]).limit_denominator(10**4) for name in search.scalars})
+    near = {name: Fraction(point[name]).limit_denominator(1000) for name in search.scalars}
+    box = {name: (max(value - _AROUND, Fraction(0)), min(value + _AROUND, Fraction(1))) for name, value in near.items()}
+    answer = search.asked(search.relaxation.text(box, search.always, ()))
+    if answer.get("answer") == "sat":
+        scalars = {name: Fraction(answer["model"][name]) for name in search.scalars}
+        rows = [row for line in system.lines for row in _weighed(line, point, target)]
+        search.realised(scalars, rows)
     return search.found
+
+
+def _weighed(line: Line, point: Mapping[str, float], target: Fraction) -> Iterable[Constraint]:
+    """That `line` stays above `target` by the multipliers of `point`."""
+    shares = [max(Fraction(point[name]).limit_denominator(1000), Fraction(0)) for name in line.multipliers]
+    shares = [share / max(sum(shares), Fraction(1)) for share in shares]
+    weights = [*shares, 1 - sum(shares)]
+    for regrets in line.points:
+        yield sum((q * f for q, f in zip(weights, regrets, strict=True)), constant(0)) >= target
 
 
 class _Search:
@@ -230,7 +248,7 @@ class _Search:
         absent = {name: Fraction(name.startswith("M")) for name in ranges if name not in values}
         return {**absent, **values}
 
-    def better(self, values: Mapping[str, Fraction], known: Sequence[Mixture]) -> list[Mixture]:
+    def better(self, values: Mapping[str, Fraction], known: Sequence[Mixture], limit: int = _LINES) -> list[Mixture]:
         """The best mixtures of the lines that are furthest from staying above the target, without known ones."""
         found = []
         for index in self.lines:
@@ -240,7 +258,7 @@ class _Search:
                 if value <= self.target:
                     found.append((value, index, weights))
         new = []
-        for _, index, weights in sorted(found, key=lambda each: each[:2])[:_LINES]:
+        for _, index, weights in sorted(found, key=lambda each: each[:2])[:limit]:
             rounded = [Mixture(index, _rounded(weights, grid)) for grid in _GRIDS]
             new += [each for each in rounded if each not in known][:1]
         return new
@@ -254,18 +272,24 @@ class _Search:
             worst = max(worst, abs(value) if constraint.relation == "=" else -value)
         return float(worst)
 
-    def realised(self, values: Mapping[str, Fraction]) -> bool:
-        """Whether a state with these scalars exceeds the target; there, products are linear without any loss."""
+    def realised(self, values: Mapping[str, Fraction], rows: Sequence[Constraint] = ()) -> bool:
+        """Whether a state with these scalars exceeds the target; there, products are linear without any loss.
+
+        Args:
+            values: The scalars, at least.
+            rows: What else to ask of the state, to find it sooner.
+        """
         box = {name: (values[name], values[name]) for name in self.scalars}
-        every = [*self.always, *self.lazy]
+        relaxation = Relaxation(replace(self.system, axioms=(*self.system.axioms, *rows)), self.target)
+        every = [*self.always, *self.lazy, *range(len(self.system.axioms), len(relaxation.axioms))]
         mixtures: list[Mixture] = []
-        for _ in range(self.patience.rounds):
-            answer = self.asked(self.relaxation.text(box, every, mixtures))
+        while True:
+            answer = self.asked(relaxation.text(box, every, mixtures))
             if answer.get("answer") != "sat":
                 return False
             state = {**{n: f"{v}" for n, v in self.completed({}).items()}, **answer["model"]}
             given = from_model({name: value for name, value in state.items() if name in self.system.state.variables})
-            new = self.better({name: value.middle for name, value in given.items()}, mixtures)
+            new = self.better({name: value.middle for name, value in given.items()}, mixtures, limit=_MANY_LINES)
             if not new:
                 if violations(self.system, given):
                     return False
@@ -275,7 +299,6 @@ class _Search:
                     return True
                 return False
             mixtures += new
-        return False
 
     def halves(self, box: _Open, given: Mapping[str, Fraction]) -> list[_Open] | None:
         """The box cut in two where its products are furthest off, weighed by width."""

@@ -19,6 +19,9 @@ __all__ = ["descended"]
 #: Targets are multiples of 1 / this.
 _DIGITS = 1000
 
+#: Questions for a state below a proved bound.
+_STATE = 60
+
 
 def descended(
     systems: Sequence[System],
@@ -79,7 +82,7 @@ def _witness(
     target = Fraction(math.floor(outcome.estimate * _DIGITS) - 1, _DIGITS)
     case = max(range(len(systems)), key=lambda index: points[index].get("value") or 0.0)
     if points[case].get("point"):
-        once = replace(patience, questions=4 * patience.rounds)
+        once = replace(patience, questions=_STATE)
         _take_in(outcome, reached(case + 1, systems[case], target, solver, once, points[case]["point"]), target)
 
 
