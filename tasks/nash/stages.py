@@ -47,7 +47,7 @@ _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 _MANY_MORE = replace(_MORE, digits=(4, 3, 2))
 
 #: Questions to Z3 for a proof in boxes, where a bound below the known ones is in sight.
-_BOXES = Patience(questions=600)
+_BOXES = Patience(questions=1000)
 
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
 _MARKS = {

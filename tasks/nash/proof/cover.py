@@ -107,6 +107,8 @@ _NEAR = 0.03
 _LINES, _KEPT = 4, 24
 #: The same where a state is looked for, and how far from given scalars.
 _MANY_LINES, _AROUND = 16, Fraction(1, 500)
+#: How far above the target lines are held there.
+_ABOVE = Fraction(1, 10**5)
 #: Weights of mixtures are multiples of 1 / these: round ones first.
 _GRIDS = (24, 1000)
 
@@ -144,7 +146,7 @@ def reached(
     answer = search.asked(search.relaxation.text(box, search.always, ()))
     if answer.get("answer") == "sat":
         scalars = {name: Fraction(answer["model"][name]) for name in search.scalars}
-        rows = [row for line in system.lines for row in _weighed(line, point, target)]
+        rows = [row for line in system.lines if len(line.points) > 1 for row in _weighed(line, point, target)]
         search.realised(scalars, rows)
     return search.found
 
@@ -155,7 +157,7 @@ def _weighed(line: Line, point: Mapping[str, float], target: Fraction) -> Iterab
     shares = [share / max(sum(shares), Fraction(1)) for share in shares]
     weights = [*shares, 1 - sum(shares)]
     for regrets in line.points:
-        yield sum((q * f for q, f in zip(weights, regrets, strict=True)), constant(0)) >= target
+        yield sum((q * f for q, f in zip(weights, regrets, strict=True)), constant(0)) >= target + _ABOVE
 
 
 class _Search:
@@ -167,7 +169,7 @@ class _Search:
         usable = [index for index in range(len(system.axioms)) if self.relaxation.usable(index)]
         self.always = {index for index in usable if system.axioms[index].label != "best response"}
         self.lazy = [index for index in usable if index not in self.always]
-        self.lines = [index for index, line in enumerate(system.lines) if len(line.rows) > 1]
+        self.lines = list(range(len(system.lines)))
         self.proved: dict[Mixture, None] = {}
         self.found = Cover()
 
@@ -253,7 +255,9 @@ class _Search:
         found = []
         for index in self.lines:
             regrets = np.array([[float(poly.at(values)) for poly in point] for point in self.relaxation.points[index]])
-            if regrets.min(axis=0).max() <= float(self.target):
+            if len(regrets) == 1 and regrets.max() <= float(self.target):
+                found.append((float(regrets.max()), index, [1.0]))
+            elif regrets.min(axis=0).max() <= float(self.target):
                 value, weights = _least(regrets)
                 if value <= self.target:
                     found.append((value, index, weights))

@@ -19,8 +19,8 @@ __all__ = ["descended"]
 #: Targets are multiples of 1 / this.
 _DIGITS = 1000
 
-#: Questions for a state below a proved bound.
-_STATE = 60
+#: Questions for a state below a proved bound, and how far below SCIP's value it is looked for, in thousandths.
+_STATE, _LESS = 20, (0, 6, 20)
 
 
 def descended(
@@ -79,11 +79,15 @@ def _witness(
     """Look for an exact state near SCIP's worst one: it says what would have to change for a smaller bound."""
     if outcome.counterexample is not None or outcome.estimate is None:
         return
-    target = Fraction(math.floor(outcome.estimate * _DIGITS) - 1, _DIGITS)
     case = max(range(len(systems)), key=lambda index: points[index].get("value") or 0.0)
-    if points[case].get("point"):
+    if not points[case].get("point"):
+        return
+    for less in _LESS:
+        target = Fraction(math.floor(outcome.estimate * _DIGITS) - less, _DIGITS)
         once = replace(patience, questions=_STATE)
         _take_in(outcome, reached(case + 1, systems[case], target, solver, once, points[case]["point"]), target)
+        if outcome.counterexample is not None:
+            return
 
 
 def _take_in(outcome: Outcome, cover: Cover, target: Fraction) -> None:
