@@ -75,8 +75,9 @@ def verify(
             ("games", lambda: _games(language, source, files, provenance, ctx)),
         )
         for name, check in steps:
-            checks += _guarded(name, check)
-            if not checks[-1][1]:
+            found = _guarded(name, check)
+            checks += found
+            if not all(holds for _, holds, _ in found):
                 break  # what follows would rest on it
     return Verification(all(holds for _, holds, _ in checks), tuple(checks))
 

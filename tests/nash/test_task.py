@@ -34,7 +34,7 @@ def final(judge: Judge, source: str) -> Verdict:
     return verdict
 
 
-@pytest.mark.parametrize("name", [name for name in zoo.KNOWN if name != "bbm2"])
+@pytest.mark.parametrize("name", [name for name in zoo.KNOWN if name not in zoo.LARGE])
 def test_the_stages_prove_the_bounds_of_the_zoo(judges: dict[int, Judge], name: str) -> None:
     known = zoo.KNOWN[name]
     verdict = final(judges[known.players], zoo.source(name))

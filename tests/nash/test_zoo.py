@@ -13,7 +13,7 @@ from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.smtlib import smtlib
 from discovery.tasks.nash.solvers.z3 import decide
 
-EASY = [name for name in zoo.KNOWN if name != "bbm2"]
+EASY = [name for name in zoo.KNOWN if name not in zoo.LARGE]
 
 
 def systems(name: str) -> list[System]:

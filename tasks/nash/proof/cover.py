@@ -110,7 +110,7 @@ _MANY_LINES, _AROUND = 16, Fraction(1, 500)
 #: How far above the target lines are held there.
 _ABOVE = Fraction(1, 10**5)
 #: Weights of mixtures are multiples of 1 / these: round ones first.
-_GRIDS = (24, 1000)
+_GRIDS = (24, 1000, 10**6)
 
 
 def covered(
@@ -314,10 +314,10 @@ class _Search:
                     if each in off:
                         off[each] += abs(float(value - given[factors[0]] * given[factors[1]]))
         width = {name: float(high - low) for name, (low, high) in box.box.items()}
-        if box.depth >= self.patience.depth or not any(off[name] * width[name] for name in off):
+        if box.depth >= self.patience.depth or not any(width.values()):
             self.found.reason = f"undecided after {box.depth} splits"
             return None
-        cut = max(off, key=lambda name: off[name] * width[name])
+        cut = max(off, key=lambda name: (off[name] * width[name], width[name]))
         low, high = box.box[cut]
         middle = (low + high) / 2
         return [
