@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from discovery.cli._options import JsonOption, SandboxOption
+from discovery.cli._read import read_bytes
 
 if TYPE_CHECKING:
     from discovery.feedback import Level
@@ -68,14 +68,8 @@ def _feedback(verdict: Verdict, level: Level, seed: int) -> str:
 
 
 def _read(file: Path) -> str:
-    from discovery.errors import NotFound
-
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise NotFound(f"cannot read {file}: {error.strerror}") from error
     # A byte that is no UTF-8 is for the language to reject, with its place; a mark of the byte order is no text.
-    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    return read_bytes(str(file)).removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 async def _judge(spec: str, task: Task, program: Program, backend: str, seed: int) -> Verdict:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._read import read_bytes
 
 __all__ = ["app"]
 
@@ -80,15 +81,12 @@ def answer(
 
     my-agent < prompt.md | discovery steer @last answer 12-generate-0
     """
-    from discovery.errors import ConfigError, NotFound
+    from discovery.errors import ConfigError
     from discovery.llm import answer as reply
     from discovery.store import lease_holder
 
     folder: Path = context.obj
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"no file {file}") from error
+    data = read_bytes(file)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

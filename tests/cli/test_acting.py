@@ -208,6 +208,12 @@ def test_check_exits_with_0_whenever_a_verdict_was_reached(
     assert (report["score"] is None) == (status != "scored")
 
 
+@pytest.mark.parametrize(("file", "code"), [("/dev/zero", 2), ("nowhere.py", 3), (".", 3)])
+def test_check_reads_no_file_for_ever(home: Path, file: str, code: int, here: Callable[..., Result]) -> None:
+    result = here("check", "./toy", file, cwd=home)
+    assert result.returncode == code and result.stderr.startswith("error: ") and file in result.stderr
+
+
 @pytest.mark.parametrize("level", ["score", "errors", "cases", "graph"])
 def test_check_prints_what_a_prompt_would_tell(home: Path, here: Callable[..., Result], level: str) -> None:
     (home / "program.py").write_text("value = 26\n")

@@ -69,7 +69,7 @@ def test_mistakes(here: Callable[..., Any], run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     for arguments, code, said in (
         (("answer", "3-generate-0", "--file", "empty"), 3, "2-generate-0, 11-generate-0"),
-        (("answer", "2-generate-0", "--file", "missing"), 3, "no file missing"),
+        (("answer", "2-generate-0", "--file", "missing"), 3, "cannot read missing"),
         (("answer", "2-generate-0", "--file", "latin"), 2, "not text in UTF-8"),
         (("answer", "2-generate-0", "--file", "empty"), 2, "empty"),
         (("inbox", "3-generate-0"), 3, "no prompt '3-generate-0'"),
