@@ -64,6 +64,8 @@ class _Evaluator:
         started, cpu = time.monotonic(), time.process_time()
         found = self.task.evaluate(Program(**request["program"]), stage, request["replicate"], context)
         verdict = _require(found, Verdict, "evaluate")
+        if verdict.score is not None and stage is self.task.stages[-1]:
+            _check_features(verdict, self.task)
         return replace(
             verdict,
             record=_record(verdict),
@@ -114,6 +116,18 @@ def _score(verdict: Verdict) -> float | None:
             hint="'scored' and 'proved' carry a score, the others do not",
         )
     return None if verdict.score is None else _finite(verdict.score, "the score")
+
+
+def _check_features(verdict: Verdict, task: Task) -> None:
+    """Without a value a program would fall into the last cell of its axis, and islands would not spread over it."""
+    values = verdict.evidence.get("features")
+    for feature in task.features:
+        if not isinstance(values, Mapping) or feature.name not in values:
+            raise TaskError(
+                f"evaluate: task {task.name!r} declares the feature {feature.name!r}, but no verdict gives it",
+                hint="put it into evidence['features'] (own problems: return it from `describe`), or do not declare it",
+            )
+        _finite(values[feature.name], f"the feature {feature.name!r}")
 
 
 def _finite(value: object, what: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from discovery.errors import NotFound
-from discovery.model import JSON
+from discovery.model import JSON, Verdict
 from discovery.store import Journal, ProgramRow
 from discovery.view.text import one_line, score_text
 
@@ -21,7 +21,7 @@ class Step:
 
     Attributes:
         key, index, operator: The program, its first proposal, and how that made it.
-        status, score: Its final verdict's; None while it is being judged.
+        status, score: Its final verdict's, or the mean over its measurements; None while it is being judged.
         delta: Score minus that of the first parent; None when either has none.
         others: Keys of the further parents.
     """
@@ -49,26 +49,34 @@ class Step:
 
 
 def lineage(journal: Journal, key: str) -> list[Step]:
-    """The path from the root to program `key`, the root first. Raises `NotFound` for an unknown key."""
+    """The path from the root to program `key`, the root first, with the means over all measurements. Raises `NotFound`
+    for an unknown key."""
     path: list[Step] = []
+    anew = journal.measured_again()
     row: ProgramRow | None = journal.program_row(key)
     while row is not None:
         parent = _parent(journal, row)
-        score = None if row.verdict is None else row.verdict.score
-        above = None if parent is None or parent.verdict is None else parent.verdict.score
+        verdict = anew.get(row.program.key, row.verdict)
+        above = None if parent is None else anew.get(parent.program.key, parent.verdict)
         path.append(
             Step(
                 key=row.program.key,
                 index=row.first,
                 operator=row.operator,
-                status=None if row.verdict is None else row.verdict.status,
-                score=score,
-                delta=None if score is None or above is None else score - above,
+                status=None if verdict is None else verdict.status,
+                score=None if verdict is None else verdict.score,
+                delta=_gain(verdict, above),
                 others=row.parents[1:],
             )
         )
         row = parent
     return path[::-1]
+
+
+def _gain(verdict: Verdict | None, above: Verdict | None) -> float | None:
+    if verdict is None or above is None or verdict.score is None or above.score is None:
+        return None
+    return verdict.score - above.score
 
 
 def _parent(journal: Journal, row: ProgramRow) -> ProgramRow | None:

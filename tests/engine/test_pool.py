@@ -17,7 +17,7 @@ from discovery.model import Program, Verdict, content_key
 from discovery.task import Stage
 
 HERE = Path(__file__).parent
-ONLY, HURRIED = Stage("only", backstop=30), Stage("hurried", backstop=0.5)
+ONLY, HURRIED, LAST = Stage("only", backstop=30), Stage("hurried", backstop=0.5), Stage("last", backstop=30)
 
 
 def _copy(folder: Path) -> Path:
@@ -115,6 +115,25 @@ def test_what_is_no_sound_verdict_never_enters(judged: Any, fault: str) -> None:
     error = judged[0][fault]
     assert type(error) is (EvaluatorFailed if fault == "raises" else TaskError)
     assert CONTRACT[fault] in str(error)
+
+
+def test_what_the_task_declares_as_features_has_values(faulty: Path) -> None:
+    """At its last stage, of programs with a score: else islands would put every program into one cell, unsaid."""
+    found: dict[str, str] = {}
+    names = ("features", "no features", "another feature", "a feature of text", "failed without features")
+
+    async def act(pool: Pool) -> None:
+        for name in names:
+            try:
+                found[name] = (await pool.evaluate(_program(name), LAST)).status
+            except TaskError as error:
+                found[name] = error.message
+        assert (await pool.evaluate(_program("no features"), ONLY)).status == "scored", "another stage"
+
+    _use(faulty, act)
+    assert found["features"] == "scored" and found["failed without features"] == "error"
+    assert all("declares the feature 'size'" in found[name] for name in names[1:3])
+    assert "the feature 'size' must be a finite number; got 'large'" in found["a feature of text"]
 
 
 def test_sound_verdicts_arrive_and_no_worker_was_lost(judged: Any) -> None:

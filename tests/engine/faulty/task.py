@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from discovery.model import Evidence, Program, Verdict, content_key
-from discovery.task import Context, Stage, load_task
+from discovery.task import Context, Feature, Stage, load_task
 
 FOLDER = Path(__file__).parent
 TOY = load_task(str(FOLDER.parent / "toy"))
@@ -67,6 +67,11 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "NaN in a case": lambda: Verdict("scored", 1.0, {"one": NAN}),
     "NaN in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": NAN}),
     "object in the evidence": lambda: Verdict("scored", 1.0, evidence={"bound": object()}),
+    "features": lambda: Verdict("scored", 1.0, evidence={"features": {"size": 3}}),
+    "no features": lambda: Verdict("scored", 1.0),
+    "another feature": lambda: Verdict("scored", 1.0, evidence={"features": {"shape": 3}}),
+    "a feature of text": lambda: Verdict("scored", 1.0, evidence={"features": {"size": "large"}}),
+    "failed without features": lambda: Verdict("error"),
     "unsound record": lambda: Verdict("scored", 1.0, record={"schema": "feedback/1"}),
     "raises": _raises,
     "numpy": _numpy,
@@ -89,7 +94,8 @@ class Texts(type(TOY.language)):  # type: ignore[misc]
 class Faulty(type(TOY)):  # type: ignore[misc]
     name = "faulty"
     language = Texts()
-    stages = (Stage("only"), Stage("hurried", backstop=0.5))
+    stages = (Stage("only"), Stage("hurried", backstop=0.5), Stage("last"))
+    features = (Feature("size", 0, 9),)
 
     def evaluate(self, program: Program, stage: Stage, replicate: int, ctx: Context) -> Verdict:
         found: Verdict = FAULTS[program.source]()
