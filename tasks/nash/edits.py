@@ -98,25 +98,25 @@ def extend(form: Form, known: Words, rng: random.Random) -> Form | None:
 
 def reply(form: Form, known: Words, rng: random.Random) -> Form | None:
     """Best responses of all players to one profile, more often than not that of the strategies built last."""
+    return _in_one_case(form, rng, lambda block: _replied(block, known, rng))
 
-    def change(block: Block) -> Block | None:
-        types = known.types_of(block)
-        players = [player_type(i) for i in range(1, known.players + 1)]
-        if full(types, players):
-            return None
-        owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
-        last = rng.random() < _HALF
-        profile = {kind: names[-1] if last else rng.choice(names) for kind, names in owned.items()}
-        for kind in players:
-            others = [Ref(profile[each]) for each in players if each != kind]
-            block, _ = added(block, known, "BestResponse", others, 1)
-        return block
 
-    return _in_one_case(form, rng, change)
+def _replied(block: Block, known: Words, rng: random.Random) -> Block | None:
+    types = known.types_of(block)
+    players = [player_type(i) for i in range(1, known.players + 1)]
+    if full(types, players):
+        return None
+    owned = {kind: [name for name, have in types.items() if have == kind] for kind in players}
+    last = rng.random() < _HALF
+    profile = {kind: names[-1] if last else rng.choice(names) for kind, names in owned.items()}
+    for kind in players:
+        others = [Ref(profile[each]) for each in players if each != kind]
+        block, _ = added(block, known, "BestResponse", others, 1)
+    return block
 
 
 def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
-    """A new program: one call of a block, where it takes strategies arbitrary ones, and what these players respond.
+    """A new program: one call of a block, on arbitrary strategies, whose players then respond, or all of three players do.
 
     What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added.
     """
@@ -125,8 +125,6 @@ def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
         for op, (owner, overloads) in known.overloads.items()
         for overload in overloads
         if len(set(overload.outputs)) > 1
-        and {want for want in overload.inputs if known.types.domain(want) is None}
-        <= {player_type(i) for i in range(1, known.players + 1)}
     ]
     if not choices:
         return None
@@ -145,6 +143,8 @@ def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
     for kind in sorted(kind for kind in overload.inputs if kind in profile):
         others = sorted(each for each in profile if each.startswith("P") and each != kind)
         block, _ = added(block, known, "BestResponse", [Ref(profile[each]) for each in others], 1)
+    if known.players > 2 and rng.random() < 0.5:
+        block = _replied(block, known, rng) or block
     return Form({}, (block,))
 
 
