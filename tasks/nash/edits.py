@@ -116,7 +116,7 @@ def _replied(block: Block, known: Words, rng: random.Random) -> Block | None:
 
 
 def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
-    """A new program: one call of a block, on arbitrary strategies, whose players then respond, or all of three players do.
+    """A new program: one call of a block, on arbitrary strategies, whose players then respond, or all three do.
 
     What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added.
     """
