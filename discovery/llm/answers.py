@@ -17,8 +17,8 @@ def read_completion(body: object, request: Request) -> Reply:
     """The reply in the body of a chat completion (parsed JSON).
 
     The text is the message's content: a string, or a list of parts whose texts are joined. Where that is empty, it is
-    what the server put aside as reasoning, or as a refusal: some servers put everything there. Tokens that the server
-    does not give (or gives as zero, which they never are) are estimated.
+    what the server put aside as a refusal, as arguments of a tool or as reasoning: some servers put everything there.
+    Tokens that the server does not give (or gives as zero, which they never are) are estimated.
 
     Raises:
         Transient: this is no completion.
@@ -30,7 +30,7 @@ def read_completion(body: object, request: Request) -> Reply:
     if not isinstance(message, Mapping):
         message = {"content": choice.get("text")}
     thought = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
-    text = _text(message.get("content")) or _text(message.get("refusal")) or thought
+    text = _text(message.get("content")) or _text(message.get("refusal")) or _arguments(message) or thought
     model, finish = body.get("model"), choice.get("finish_reason")
     return Reply(
         text=text,
@@ -53,6 +53,13 @@ def _text(content: object) -> str:
         return ""
     parts = [part.get("text", "") if isinstance(part, Mapping) else part for part in content]
     return "".join(part for part in parts if isinstance(part, str))
+
+
+def _arguments(message: Mapping[str, Any]) -> str:
+    """What a model wrote as arguments of tools, which nobody had offered it."""
+    calls = message.get("tool_calls")
+    functions = [call.get("function") for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else []
+    return "\n".join(_text(function.get("arguments")) for function in functions if isinstance(function, Mapping))
 
 
 def _usage(usage: object, request: Request, text: str, thought: str) -> Usage:

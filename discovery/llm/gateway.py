@@ -310,6 +310,16 @@ class Gateway:
                 if tries > self._config.retries and await self._answers_others(call, model):
                     raise failed
 
+    async def _answers_anybody(self, call: _Call, model: _Model) -> bool:
+        """Whether the model has answered any prompt of the run, those among them that are under way now."""
+        while not model.patience.answers:
+            others = [other for other in self._calls.values() if other.model == call.model and other is not call]
+            sent = [other.task for other in others if other.sending]
+            if not sent:
+                return False
+            await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+        return True
+
     async def _answers_others(self, call: _Call, model: _Model) -> bool:
         """Whether it is the prompt of `call` that fails, and not the endpoint. Other calls would tell; where there is
         none, the prompt that was answered last is sent again, for a short reply that is paid and journaled like any."""
@@ -353,8 +363,8 @@ class Gateway:
                 self._redactor.error(error)
                 if isinstance(error, Transient):
                     model.patience.failed(error)
-                elif type(error) is CallFailed and not model.patience.answers:
-                    # It has answered nothing yet: this prompt is not at fault, and the next would fare no better.
+                elif type(error) is CallFailed and not await self._answers_anybody(call, model):
+                    # This prompt is not at fault, and the next would fare no better.
                     raise ChatError(error.message, hint=error.hint) from None
                 raise
             model.patience.answered()

@@ -30,6 +30,8 @@ def body(message: object, **fields: Any) -> dict[str, Any]:
         ({"content": "", "reasoning_content": "```\nx = 1\n```"}, "```\nx = 1\n```"),
         ({"content": None, "reasoning": "all in here"}, "all in here"),
         ({"content": None, "refusal": "I cannot help with that."}, "I cannot help with that."),
+        ({"content": None, "tool_calls": [{"function": {"name": "run", "arguments": "x = 1"}}]}, "x = 1"),
+        ({"content": "", "tool_calls": [5, {"function": "run"}, {"function": {"arguments": {"x": 1}}}]}, ""),
         ({"content": None}, ""),
         ({"content": 5}, ""),
         ({}, ""),

@@ -29,6 +29,7 @@ from discovery.llm import (
     Reply,
     Unauthorised,
 )
+from discovery.store import Journal
 from discovery.testing.chat import run
 from discovery.testing.loopback import Answer, Asked, completion, failure
 
@@ -511,6 +512,33 @@ def test_a_prompt_that_fails_alone_is_told_from_a_dead_endpoint(setting: Setting
                 with pytest.raises(OutOfService):
                     await ask(gateway, 6)
             assert len(list(journal.model_calls())) == 5
+
+    run(work())
+
+
+def test_a_first_prompt_that_is_refused_waits_for_what_others_get(setting: Setting) -> None:
+    """Those that are under way with it tell whether the model answers anybody."""
+    both = False
+
+    def behave(asked: Asked) -> Answer:
+        if both or "p0" in asked.prompt:
+            return failure(400, "I do not like it")
+        return completion("fine", delay=0.1)
+
+    async def work() -> None:
+        nonlocal both
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal) as gateway:
+                first, *others = await ask_all(gateway, range(3))
+            assert type(first) is CallFailed and all(isinstance(other, Reply) for other in others)
+            assert len(list(journal.model_calls())) == 3
+        both = True
+        Journal.create(setting.folder / "another", journal.meta).close()
+        with Journal.open(setting.folder / "another", write=True) as journal:
+            async with setting.gateway(journal) as gateway:
+                assert {type(result) for result in await ask_all(gateway, range(3))} == {ChatError}
+            assert not list(journal.model_calls())
 
     run(work())
 
