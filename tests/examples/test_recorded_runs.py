@@ -17,7 +17,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize(
     ("name", "task", "proposals"),
-    [("optimizers", "optimizers", 36), ("bin-packing", str(EXAMPLES / "bin-packing"), 34)],
+    [
+        ("optimizers", "optimizers", 36),
+        ("bin-packing", str(EXAMPLES / "bin-packing"), 34),
+        ("nash", "nash", 36),
+    ],
 )
 def test_a_recorded_run_replays(tmp_path: Path, name: str, task: str, proposals: int) -> None:
     """By the recorded verdicts, each prompt the same to the letter. Who changes prompts or choices records anew."""
