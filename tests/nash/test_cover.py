@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from nash_bundles import CONTEXT, document, files, task_of
 
@@ -128,7 +128,7 @@ def worst(name: str, target: str) -> dict[str, str]:
     return {key: value for key, value in model.items() if key in system(name).state.variables}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.data())
 def test_no_state_above_the_target_is_lost(solver: Solver, data: st.DataObject) -> None:
     """Whatever box around it, and whatever axioms and mixtures are asked for: the state meets the text."""

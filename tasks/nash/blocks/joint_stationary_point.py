@@ -36,8 +36,22 @@ class JointStationaryPoint(Block):
 
            sum over i != j of rho_i [U_i(w_i, a, .) - U_i(s_i, a, .) - f_i]  >=  rho_j [U_j(a, s_-j) - U_j(s)].
 
-    Equality of all regrets is not implied. Descent reaches a delta-stationary point in a number of steps polynomial in
-    1/delta; the bound of a program is the proved one plus a term that vanishes with delta.
+    Equality of all regrets is not implied.
+
+    Descent finds such a point up to a slack delta (`numerics.descent`). Let `r_i(a) = U_i(a, s_-i) - U_i(s)` be the
+    gain of i by its action a, and D its derivative towards s'; the direction minimises the largest `r_i(a) + D`, gamma,
+    over all i and a with `r_i(a) >= f - delta`.
+
+    4. It ends. Where players move by t towards s', each independently switches with probability t, so a payoff differs
+       from its linear part by at most n (n-1) t^2, and a gain by at most 2 (n-1)^2 t^2. If `gamma < f - delta`, gains
+       within delta of f become at most `f - t delta + 2 (n-1)^2 t^2`; the others are below f - delta and grow by at
+       most (2n-1) t. With `t = delta / (4 (n-1)^2)` and n >= 3 both are at most `f - delta^2 / (8 (n-1)^2)`: at most
+       `8 (n-1)^2 / delta^2` steps, each a linear program. So it takes time polynomial in the game and in 1/delta.
+    5. It ends with the axioms, up to 2 delta. If `gamma >= f - delta`, the program's multipliers give rho and w with
+       `w_i` a delta-best response, `f_i >= f - delta` where `rho_i > 0`, and every function of step 3 (with r_i(w_i),
+       which is within delta of f_i, in place of f_i) at least -delta.
+    6. States are compact and axioms closed: if none with slack 0 exceeds a bound, then for every eta > 0 there is a
+       delta > 0 with which the algorithm ends with regrets of at most the bound plus eta. No rate is proved.
     """
 
     name = "JointStationaryPoint"

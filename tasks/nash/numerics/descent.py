@@ -8,8 +8,9 @@ Let `f(s) = max_i f_i(s)` and move from s towards s'. To first order the gain of
 
 dots: the others as in s. The direction is the s' that minimises the largest `r + D` over the gains within `delta` of f:
 a linear program. When the minimum is at least `f - delta`, s is stationary, and the program's multipliers are `rho_i
-w_i`: how much player i counts, and a mixed `delta`-best response of i. Otherwise a step of length `delta / (8 n^2)` at
-least along the direction lowers f, since gains further than `delta` below f cannot overtake so soon. Hence the time is
+w_i`: how much player i counts, and a mixed `delta`-best response of i. Otherwise a step along the direction lowers f by
+a multiple of `delta^2`, since gains further than `delta` below f cannot overtake so soon: the docstring of the block
+`JointStationaryPoint` has the constants, and `line_search` tries steps short enough for them. Hence the time is
 polynomial in the size of the game and `1 / delta`. (Keeping to exact best responses instead can stall.)
 """
 
