@@ -7,9 +7,8 @@ task is trivial. Prints rows of a Markdown table: what, measured, target, peers.
 
 Calls per second against ideal: ideal is a limit of calls in flight that is full all the time. By Little's law calls per
 second are calls in flight over the mean wait, so the ratio to the ideal is the mean number in flight over the limit. It
-is taken from the third round of calls to the last but three: what a run takes to begin, and how long the last straggler
-happens to take when there is nothing else left to ask, say nothing of how the places are kept full. (Counted to the very
-end, the same run of 240 calls of which a few take 30 s shows about 83 %, most of it the wait for its last straggler.)
+is taken from the third round of calls to the last but three: what a run takes to begin, and how long its last straggler
+takes when there is nothing else left to ask, say nothing of how the places are kept full.
 
 Other work on the machine makes the rate at 50 ms a figure of the scheduler's, not of ours. Where there is other work:
 `chrt --rr 1 python bench/llm.py rate`, as root, takes the processor for some ten seconds.
