@@ -117,8 +117,10 @@ async def _score_again(
 
     seed, log = journal.meta.config["seed"], journal.folder / "evaluator.log"
     stages = {stage.name: stage for stage in task.stages}
-    scores = [verdict.score for key in seeds if (verdict := confirmation.final_verdict(journal, key)) is not None]
-    floor = max((score for score in scores if score is not None), default=None)
+    verdicts = {key: verdict for key in seeds if (verdict := confirmation.final_verdict(journal, key)) is not None}
+    scores = {key: verdict.score for key, verdict in verdicts.items() if verdict.score is not None}
+    first = max(scores, key=scores.__getitem__, default=None)
+    began = None if first is None else (journal.program(first), scores[first])
     choices = [other_sandbox(journal.meta.sandbox), journal.meta.sandbox]
     for place, sandbox in enumerate(choices):
         options = sandbox.get("options", {})
@@ -131,7 +133,7 @@ async def _score_again(
                     verdict = confirmation.final_verdict(journal, key)
                     assert verdict is not None
                     program = journal.program(key)
-                    keep(await rescore(pool, seed, program, stages[verdict.stage], verdict, floor))
+                    keep(await rescore(pool, seed, program, stages[verdict.stage], verdict, began))
             return
         except EnvironmentMissing as error:
             if place + 1 == len(choices):

@@ -47,7 +47,7 @@ class Rescore:
 
 
 async def rescore(
-    pool: Pool, run_seed: int, program: Program, stage: Stage, search: Verdict, floor: float | None
+    pool: Pool, run_seed: int, program: Program, stage: Stage, search: Verdict, began: tuple[Program, float] | None
 ) -> Rescore:
     """Score `program` at `stage` again, in a pool that was started for it.
 
@@ -57,28 +57,33 @@ async def rescore(
         program: The champion.
         stage: The stage that gave `search`.
         search: Its verdict in search.
-        floor: Best score in search of a program that the run began with, if any.
+        began: The best program that the run began with, and its score in search, if any. It gets the same fresh
+            inputs: these may be harder or easier than those in search.
     """
     same = await pool.evaluate(program, stage, search.replicate)
-    fresh = await pool.evaluate(program, stage, search.replicate, seed=derive(run_seed, "rescore"))
+    new = derive(run_seed, "rescore")
+    fresh = await pool.evaluate(program, stage, search.replicate, seed=new)
+    floor = None
+    if began is not None and search.score is not None and search.score > began[1]:
+        floor = (await pool.evaluate(began[0], stage, search.replicate, seed=new)).score
     return Rescore(program.key, pool.sandbox, search, same, fresh, tuple(disagreements(search, same, fresh, floor)))
 
 
 def disagreements(search: Verdict, same: Verdict, fresh: Verdict, floor: float | None) -> list[str]:
     """What is wrong with a champion's scores, one line each.
 
-    A lower score on fresh inputs is to be expected of the best of many; one no better than `floor`, where the run
-    began, is not.
+    A lower score on fresh inputs is to be expected of the best of many; one no better than `floor`, what the program
+    that the run began with has on them, is not.
     """
     found = []
     if not _equal(search, same):
         found.append(f"its score does not reproduce: {_said(search)} in search, {_said(same)} now, on the same inputs")
     if search.score is not None and fresh.score is None:
         found.append(f"on fresh inputs it has no score: {_said(fresh)}")
-    elif None not in (search.score, fresh.score, floor) and fresh.score <= floor < search.score:  # type: ignore[operator]
+    elif None not in (search.score, fresh.score, floor) and fresh.score <= floor:  # type: ignore[operator]
         found.append(
-            f"its gain vanishes on fresh inputs: {_said(search)} in search, {_said(fresh)} there, and the best program "
-            f"that the run began with had {floor:.6g}"
+            f"its gain vanishes on fresh inputs: {_said(search)} in search, {_said(fresh)} there, where the best "
+            f"program that the run began with has {floor:.6g}"
         )
     return found
 
