@@ -1,6 +1,7 @@
 """How long proofs, estimates and searches of the family `nash` take. No test: it prints tables for RESULTS.md.
 
 .venv/bin/python bench/nash.py zoo                  proofs of known algorithms, solver start included
+.venv/bin/python bench/nash.py boxes                three players, zoo/joint3: proofs in boxes, each from the one before
 .venv/bin/python bench/nash.py scores [PLAYERS]     stages over random programs
 .venv/bin/python bench/nash.py search [SEEDS [MINUTES [TASK [STOP]]]]   a run ends once STOP (1/3) is proved
 """
@@ -14,11 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from discovery.tasks.nash import zoo
+from discovery.tasks.nash.compiler.system import compile_program
 from discovery.tasks.nash.language import NashLanguage
-from discovery.tasks.nash.proof.prove import SEARCH, prove
+from discovery.tasks.nash.proof.cover import Part, Patience, covered
+from discovery.tasks.nash.proof.prove import CHECK, SEARCH, estimated, prove
+from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages import Judge
 from discovery.tasks.nash.task import NashTask
 
@@ -30,6 +35,8 @@ def proofs() -> None:
     """Time from nothing to a proof of the literature's bound."""
     print("| program | bound | seconds, solver start included | seconds in Z3 | answer |\n| - | - | - | - | - |")
     for name, known in zoo.KNOWN.items():
+        if name == "joint3":
+            continue  # `boxes`
         started = time.monotonic()
         judge = Judge(NashLanguage(known.players))
         systems = judge.systems(judge.language.lower(zoo.source(name)))
@@ -39,6 +46,27 @@ def proofs() -> None:
         print(
             f"| {name} | {known.bound} | {seconds:.2f} | {outcome.proof_seconds:.3f} | {outcome.status} |", flush=True
         )
+
+
+def boxes() -> None:
+    """Time to ever smaller bounds of our program for three players."""
+    (system,) = compile_program(NashLanguage(3).algorithm(zoo.source("joint3")))
+    print("| bound | answer | boxes | questions | seconds in Z3 | seconds | seconds since the start |")
+    print("| - | - | - | - | - | - | - |")
+    begun = time.monotonic()
+    with Solver() as solver:
+        point = estimated(system, solver, replace(CHECK, nodes=20, tighten=False))["point"]
+        before: list[Part] = []
+        for target in map(Fraction, ("0.599", "0.59", "0.585", "0.58")):
+            started = time.monotonic()
+            states = [{name: point[name] for name in system.state.variables}]
+            found = covered(1, system, target, solver, Patience(questions=4000), states, before)
+            before, now = found.parts, time.monotonic()
+            print(
+                f"| {target} | {found.answer} | {len(found.parts)} | {found.questions} | {found.seconds:.1f} "
+                f"| {now - started:.1f} | {now - begun:.1f} |",
+                flush=True,
+            )
 
 
 def scores(players: int) -> None:
@@ -135,6 +163,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["zoo"]:
             proofs()
+        case ["boxes"]:
+            boxes()
         case ["scores", *rest]:
             scores(int(rest[0]) if rest else 2)
         case ["search", *rest]:
