@@ -19,6 +19,7 @@ from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.counterexample import Interval, from_model, violations
 from discovery.tasks.nash.proof.lemmas import simplified
 from discovery.tasks.nash.proof.prove import SEARCH, prove
+from discovery.tasks.nash.solvers import z3
 from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.smtlib import smtlib
@@ -145,3 +146,16 @@ def test_overloads_cover_every_pair_of_players() -> None:
         overloads += block.overloads(3)
     assert sum(each.op == "StationaryPoint" for each in overloads) == 3
     assert sum(each.op == "Approximate" for each in overloads) == 3
+
+
+def test_answers_do_not_depend_on_what_was_asked_before() -> None:
+    """A solver process serves a whole run; one that starts later must answer alike."""
+    texts = []
+    for name in ("ts", "dfm", "bbm1", "cdffjs", "kps", "extension3"):
+        known = zoo.KNOWN[name]
+        (system,) = compile_program(NashLanguage(known.players).algorithm(zoo.source(name)))
+        for below in (Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10)):
+            texts += [smtlib(target_problem(system, known.bound - below, regrets=regrets)) for regrets in (True, False)]
+    forth = [z3.decide(text, ordering=4, work=300_000, seconds=60.0) for text in texts]
+    back = [z3.decide(text, ordering=4, work=300_000, seconds=60.0) for text in reversed(texts)]
+    assert forth == back[::-1] and "sat" in {answer["answer"] for answer in forth}

@@ -31,10 +31,11 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
     """
     import z3
 
+    context = z3.Context()  # one that has seen other questions may answer otherwise
     if LINEAR in text:
-        solver = z3.SolverFor("QF_LRA")
+        solver = z3.SolverFor("QF_LRA", ctx=context)
     else:
-        solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
+        solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering, ctx=context).solver()
     solver.set("rlimit", work)
     solver.set("timeout", int(seconds * 1000))
     solver.from_string(text.replace("(check-sat)", ""))
@@ -46,7 +47,7 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
         model = solver.model()
         inside = "[^|]" if LINEAR in text else "[^|*]"
         names = re.findall(rf"^\(declare-const \|({inside}+)\| Real\)$", text, re.MULTILINE)
-        found["model"] = {name: _value(model.eval(z3.Real(name), model_completion=True)) for name in names}
+        found["model"] = {name: _value(model.eval(z3.Real(name, context), model_completion=True)) for name in names}
     return found
 
 
@@ -63,10 +64,11 @@ def core(text: str, *, last: int, work: int, seconds: float) -> dict[str, Any]:
     """
     import z3
 
-    solver = z3.SolverFor("QF_LRA")
+    context = z3.Context()  # one that has seen other questions may find another core
+    solver = z3.SolverFor("QF_LRA", ctx=context)
     solver.set("rlimit", work)
     solver.set("timeout", int(seconds * 1000))
-    assertions = list(z3.parse_smt2_string(text.replace("(check-sat)", "")))
+    assertions = list(z3.parse_smt2_string(text.replace("(check-sat)", ""), ctx=context))
     first = len(assertions) - last
     solver.add(assertions[:first])
     for index, assertion in enumerate(assertions[first:]):
