@@ -28,6 +28,7 @@ from .command import ENVIRONMENT
 from .devices import card_of
 from .inner import ABI_SCOPE, Files, Layer, landlock_abi
 from .limits import require_sane
+from .owner import is_dead, owner_name
 from .pipes import PipeExchange, readable
 from .seccomp import compiled_filter
 from .slot import WarmSlot
@@ -37,9 +38,9 @@ from .watch import empty_folder
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["FOLDER_PREFIX", "Inner", "scratch_parent"]
+__all__ = ["FOLDER_PREFIX", "Inner", "remove_leftovers", "scratch_parent"]
 
-#: Of scratch folders; the owner's process id follows.
+#: Of scratch folders; the owner's name follows.
 FOLDER_PREFIX = "discovery-inner-"
 _DEVICES = ("/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 _END_SECONDS = 1.0
@@ -48,6 +49,23 @@ _END_SECONDS = 1.0
 def scratch_parent() -> str:
     """Where scratch folders are: in memory if possible, since a candidate's files can be slow to remove from a disk."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else tempfile.gettempdir()
+
+
+def remove_leftovers() -> list[str]:
+    """Remove the scratch folders of this user whose owner is dead; one line for each."""
+    removed = []
+    for folder in sorted(Path(scratch_parent()).glob(f"{FOLDER_PREFIX}*-*")):
+        with contextlib.suppress(OSError):  # somebody else removes it, or its last processes still end
+            ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+            if ours and is_dead(folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]):
+                _remove(str(folder))
+                removed.append(f"folder {folder}")
+    return removed
+
+
+def _remove(folder: str) -> None:
+    empty_folder(folder, 0o700)
+    os.rmdir(folder)
 
 
 class Inner(Sandbox):
@@ -95,6 +113,7 @@ class Inner(Sandbox):
         problem = self.unavailable()
         if problem is not None:
             raise problem
+        remove_leftovers()
         files = {**sources.harness_files(harness), **sources.runtime_files()}
         code = json.dumps({path: content.decode() for path, content in files.items()}).encode()
         view = mounts.narrow_view(sources.project_folders(harness))
@@ -118,7 +137,7 @@ class _Alone(Warm):
     """See `Warm`. Owns the scratch folder."""
 
     def __init__(self, harness: Harness, code: bytes, view: mounts.View) -> None:
-        self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=scratch_parent())
+        self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{owner_name()}-", dir=scratch_parent())
         self._code = code
         files = Files(view.sources, (self._folder, *_DEVICES))
         layer = Layer(compiled_filter(alone=True).hex(), files, own_users=False)
@@ -167,8 +186,7 @@ class _Alone(Warm):
         """See `Warm`."""
         super().kill()
         with contextlib.suppress(FileNotFoundError):
-            empty_folder(self._folder, 0o700)
-            os.rmdir(self._folder)
+            _remove(self._folder)
 
 
 def _takes(process: psutil.Process, number: signal.Signals) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import command, mounts, sources
+from . import cgroup, command, mounts, sources
 from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import WITH_CARD, bubblewrap_report, missing, only_for_docker
 from .cgroup import memory_groups
@@ -50,6 +50,7 @@ class Bubblewrap(Sandbox):
         problem = self.unavailable()
         if problem is not None:
             raise problem
+        cgroup.remove_leftovers()
         files = {**sources.harness_files(harness), **sources.runtime_files()}
         view = mounts.host_view(sources.project_folders(harness))
 

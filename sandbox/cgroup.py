@@ -3,7 +3,7 @@
 Version 2: below a group that was delegated to this user with the memory controller. Version 1: below this process's own
 group, as root. Elsewhere there is none, and the warm process's samples have to do; `capabilities` says which it is.
 
-A group is a folder `discovery-PID-N`, named after its owner; a killed owner leaves it empty behind.
+A group is a folder named after its owner. A killed owner leaves it empty behind, until the next one opens a sandbox.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["GROUP_PREFIX", "MemoryGroup", "group_parents", "memory_groups"]
+from .owner import is_dead, owner_name
 
-#: Of the groups' names; the owner's process id follows.
+__all__ = ["GROUP_PREFIX", "MemoryGroup", "memory_groups", "remove_leftovers"]
+
+#: Of the groups' names; the owner's name follows, then a number.
 GROUP_PREFIX = "discovery-"
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -37,7 +39,8 @@ class MemoryGroup:
     """
 
     def __init__(self, parent: Path, limit: int) -> None:
-        self._folder = _new_folder(parent)
+        self._folder = parent / f"{GROUP_PREFIX}{owner_name()}-{next(_COUNTER)}"
+        self._folder.mkdir()
         try:
             self._limit(limit)
         except BaseException:
@@ -71,25 +74,28 @@ class MemoryGroup:
             self._folder.rmdir()
 
 
-def _new_folder(parent: Path) -> Path:
-    """A folder of its own: a dead owner may have had this process's number, and left some behind."""
-    while True:
-        folder = parent / f"{GROUP_PREFIX}{os.getpid()}-{next(_COUNTER)}"
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            return folder
-
-
 @functools.cache
 def memory_groups() -> tuple[Path, str] | None:
     """Where groups can be made, and the mechanism's name; None where they cannot. Found out by trying, once."""
-    for parent, version in group_parents():
+    for parent, version in _group_parents():
         if _works(parent):
             return parent, f"memory cgroup v{version}"
     return None
 
 
-def group_parents() -> Iterator[tuple[Path, int]]:
+def remove_leftovers() -> list[str]:
+    """Remove the groups whose owner is dead and in which nothing runs any more; one line for each."""
+    removed = []
+    for parent in {parent for parent, _ in _group_parents()}:
+        for group in sorted(parent.glob(f"{GROUP_PREFIX}*-*")):
+            if is_dead(group.name.removeprefix(GROUP_PREFIX).rpartition("-")[0]):
+                with contextlib.suppress(OSError):
+                    group.rmdir()
+                    removed.append(f"control group {group}")
+    return removed
+
+
+def _group_parents() -> Iterator[tuple[Path, int]]:
     """Folders in which groups could be made, with the version of the interface."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)

@@ -21,10 +21,11 @@ from .capabilities import WITH_CARD, missing, nothing_bounded
 from .command import ENVIRONMENT, FOLDERS
 from .container import Container
 from .devices import card_of, device_environment
-from .engine import EMPTY_IMAGE, LABEL, connect, engine_errors, make_empty_image, owner_label
+from .engine import EMPTY_IMAGE, LABEL, connect, engine_errors, make_empty_image, remove_leftovers
 from .exchange import Exchange
 from .launch import UNPRIVILEGED
 from .limits import require_sane
+from .owner import owner_name
 from .seccomp import compiled_filter
 from .slot import CALLS_PER_START, WarmSlot
 from .watch import MAX_FILES
@@ -81,6 +82,7 @@ class Docker(Sandbox):
         problem = self.unavailable()
         if problem is not None:
             raise problem
+        remove_leftovers()
         with contextlib.closing(connect()) as client:
             if not self.options.image:
                 make_empty_image(client)
@@ -181,7 +183,7 @@ def _creation(options: Options, limits: Limits, hidden: set[Path], by_cdi: bool)
         "User": _USER,
         "WorkingDir": "/",
         "Hostname": "sandbox",
-        "Labels": {LABEL: owner_label()},
+        "Labels": {LABEL: owner_name()},
         "NetworkDisabled": True,
         **{name: True for name in ("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr")},
         "HostConfig": _host_config(options, limits, view, by_cdi),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._base import SandboxError
 from .exchange import one_line
+from .owner import is_dead
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -21,15 +22,13 @@ __all__ = [
     "connect",
     "describe",
     "engine_errors",
-    "leftovers",
     "make_empty_image",
-    "owner_label",
     "remove_leftovers",
 ]
 
 #: Image with nothing in it: in host mode every file comes from binds.
 EMPTY_IMAGE = "discovery-sandbox-empty:1"
-#: Label of every container; its value names the owner, see `owner_label`.
+#: Label of every container; its value is the owner's name, see `owner`.
 LABEL = "discovery.sandbox.owner"
 
 _REPLY_SECONDS = 60
@@ -104,13 +103,20 @@ def describe() -> dict[str, Any]:
 
 
 def remove_leftovers() -> list[str]:
-    """Remove the containers of ours whose owner is no more; one line for each. Raises SandboxError."""
+    """Remove the containers of ours whose owner is dead; one line for each. Raises SandboxError."""
+    import docker
+    import requests
+
     with contextlib.closing(connect()) as client:
-        found = leftovers(client)
-        for container in found:
-            with engine_errors("removing a container"):
-                client.remove_container(container["Id"], force=True)
-    return [f"container {container['Id'][:12]}" for container in found]
+        with engine_errors("listing containers"):
+            found = client.containers(all=True, filters={"label": LABEL})
+        dead = [container["Id"] for container in found if is_dead(container["Labels"][LABEL])]
+        removed = []
+        for container in dead:
+            with contextlib.suppress(docker.errors.APIError, requests.RequestException, OSError):
+                client.remove_container(container, force=True)  # unless somebody else does
+                removed.append(f"container {container[:12]}")
+    return removed
 
 
 def make_empty_image(client: APIClient) -> None:
@@ -125,32 +131,3 @@ def make_empty_image(client: APIClient) -> None:
             tarfile.open(fileobj=archive, mode="w").close()
             name, _, tag = EMPTY_IMAGE.partition(":")
             client.import_image_from_data(archive.getvalue(), repository=name, tag=tag)
-
-
-def owner_label() -> str:
-    """This process, so that it can be told later whether it still lives: boot, process id, when it started."""
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        boot = file.read().strip()
-    return f"{boot}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except OSError:
-        return ""
-
-
-def leftovers(client: APIClient) -> list[dict[str, Any]]:
-    """Containers of ours whose owner is no more."""
-    with engine_errors("listing containers"):
-        found = client.containers(all=True, filters={"label": LABEL})
-    boot = owner_label().partition("/")[0]
-    return [container for container in found if not _lives(container["Labels"][LABEL], boot)]
-
-
-def _lives(label: str, boot: str) -> bool:
-    of_boot, _, rest = label.partition("/")
-    pid, _, started = rest.partition("/")
-    return of_boot == boot and pid.isdigit() and bool(started) and _started(int(pid)) == started

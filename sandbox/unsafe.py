@@ -3,7 +3,7 @@
 For debugging, and for platforms without anything better while a person watches. The environment is empty and address
 space and CPU time of each process are bounded; files, network, signals and everything else are open to the candidate.
 An owner killed by SIGKILL may leave a folder `discovery-unsafe-*` in the temporary directory, and processes that left
-their session.
+their session; `discovery doctor --clean` removes both.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ._base import Answer, Array, Capability, Harness, Limits, Sandbox, SandboxError, Slot
@@ -27,13 +29,16 @@ from .exchange import one_line
 from .limits import require_sane, require_within, to_plain
 from .line import MESSAGE_BYTES
 from .mounts import interpreter
+from .owner import is_dead, owner_name
 from .pipes import PipeExchange, readable
 from .warm import not_loaded, time_out, verdict
 
-__all__ = ["Unsafe"]
+__all__ = ["Unsafe", "remove_leftovers"]
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 0.5
+#: Of scratch folders; the owner's name follows.
+_FOLDER_PREFIX = "discovery-unsafe-"
 
 
 class Unsafe(Sandbox):
@@ -60,6 +65,29 @@ class Unsafe(Sandbox):
         if problem is not None:
             raise problem
         return _UnsafeSlot(harness, require_sane(limits))
+
+
+def remove_leftovers() -> list[str]:
+    """Kill the processes and remove the folders of this user whose owner is dead; one line for each."""
+    removed = []
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*-*")):
+        owner = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        if folder.is_symlink() or not is_dead(owner) or folder.stat().st_uid != os.geteuid():
+            continue
+        removed += [f"process {pid}" for pid in _kill_all_at_home_in(str(folder))]
+        shutil.rmtree(folder, ignore_errors=True)
+        removed.append(f"folder {folder}")
+    return removed
+
+
+def _kill_all_at_home_in(folder: str) -> Iterator[int]:
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("HOME") == folder:
+                process.kill()
+                yield process.pid
 
 
 class _UnsafeSlot(Slot):
@@ -96,7 +124,9 @@ class _Worker:
     """A process that has imported the harness and waits for its one call."""
 
     def __init__(self, harness: Harness) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="discovery-unsafe-", ignore_cleanup_errors=True)
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix=f"{_FOLDER_PREFIX}{owner_name()}-", ignore_cleanup_errors=True
+        )
         self._log = os.memfd_create("boot-log", os.MFD_CLOEXEC)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         folder = self._scratch.name

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from discovery.cli._leftovers import remove_leftovers
 from discovery.sandbox import engine, open_sandbox
 from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
+from discovery.sandbox.owner import owner_name
 
 
 def doctor(*flags: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -63,31 +63,37 @@ def test_without_bubblewrap_it_names_the_remedy_and_exits_with_5(tmp_path: Path)
     assert not report["backends"]["bubblewrap"]["works"]
 
 
-def test_containers_and_folders_of_dead_owners_are_removed(tmp_path: Path) -> None:
+@pytest.fixture
+def dead_owner() -> str:
+    """Name of a process that has ended."""
+    command = [sys.executable, "-c", "from discovery.sandbox.owner import owner_name; print(owner_name())"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def test_containers_and_folders_of_dead_owners_are_removed(dead_owner: str) -> None:
+    """Whatever else this machine's dead runs have left, and whoever else removes it meanwhile."""
     problem = open_sandbox("docker").unavailable()
     if problem is not None:
         pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
+    folders = [Path(scratch_parent()) / f"{FOLDER_PREFIX}{owner}-x" for owner in (dead_owner, owner_name())]
     with contextlib.closing(engine.connect()) as client:
         engine.make_empty_image(client)
         request = {"Image": engine.EMPTY_IMAGE, "Cmd": ["x"]}
-        labels = {"dead": "another-boot/1/1", "living": engine.owner_label()}
-        made = {
-            name: client.create_container_from_config({**request, "Labels": {engine.LABEL: label}})["Id"]
-            for name, label in labels.items()
-        }
-        ended = subprocess.Popen(["true"])
-        ended.wait()
-        folder = Path(scratch_parent()) / f"{FOLDER_PREFIX}{ended.pid}-x"
-        folder.mkdir()
-        mine = Path(scratch_parent()) / f"{FOLDER_PREFIX}{os.getpid()}-x"
-        mine.mkdir()
+        dead, living = (
+            client.create_container_from_config({**request, "Labels": {engine.LABEL: owner}})["Id"]
+            for owner in (dead_owner, owner_name())
+        )
+        for folder in folders:
+            folder.mkdir()
         try:
             removed = json.loads(doctor("--clean", "--json").stdout)["cleaned"]
-            assert f"container {made['dead'][:12]}" in removed and f"folder {folder}" in removed
-            assert f"container {made['living'][:12]}" not in removed and not folder.exists() and mine.exists()
+            there = {container["Id"] for container in client.containers(all=True, filters={"label": engine.LABEL})}
+            assert dead not in there and living in there
+            assert [folder.exists() for folder in folders] == [False, True]
+            assert f"container {living[:12]}" not in removed and f"folder {folders[1]}" not in removed
         finally:
-            mine.rmdir()
-            client.remove_container(made["living"], force=True)
+            folders[1].rmdir()
+            client.remove_container(living, force=True)
 
 
 @pytest.fixture
@@ -96,32 +102,29 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def start_in(folder: Path, orphaned: bool) -> int:
-    """A process as the backend starts it: its home is the folder. Orphaned: the one that started it has ended."""
-    environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
-    if not orphaned:
-        return subprocess.Popen(["sleep", "600"], env=environment).pid
-    starter = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], stdout=2).pid)"
-    command = [sys.executable, "-c", starter]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return int(done.stdout)
+def start_in(folder: Path) -> subprocess.Popen[bytes]:
+    """A process as the `unsafe` backend starts it: its home is the folder."""
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    return subprocess.Popen(["sleep", "600"], env={"HOME": str(folder), "PATH": "/usr/bin:/bin"})
 
 
-def test_leftovers_of_dead_owners_go_and_those_of_living_ones_stay(temporary: Path) -> None:
-    dead, living, empty, other = (
-        temporary / name for name in ("discovery-unsafe-a", "discovery-unsafe-b", "discovery-unsafe-c", "mine")
-    )
-    for folder in (dead, living, empty, other):
-        folder.mkdir()
-        (folder / "file").write_text("x")
-    orphan, child = start_in(dead, True), start_in(living, False)
+def test_unsafe_processes_of_dead_owners_are_killed_and_those_of_living_ones_stay(
+    temporary: Path, dead_owner: str
+) -> None:
+    names = (f"discovery-unsafe-{dead_owner}-a", f"discovery-unsafe-{owner_name()}-b", "discovery-unsafe-c", "mine")
+    folders = [temporary / name for name in names]
+    processes = [start_in(folder) for folder in folders]
     try:
-        removed = remove_leftovers(now=time.time())
-        assert removed == [f"process {orphan}", f"folder {dead}"]
-        assert not dead.exists() and living.exists() and other.exists()
-        os.kill(child, 0)
-        assert empty.exists(), "its process may be about to start"
-        assert remove_leftovers(now=time.time() + 120) == [f"folder {empty}"]
+        removed = remove_leftovers()
+        assert processes[0].wait(timeout=60) == -9
+        assert [folder.exists() for folder in folders] == [False, True, True, True]
+        assert [line for line in removed if "unsafe" in line or line == f"process {processes[0].pid}"] == [
+            f"process {processes[0].pid}",
+            f"folder {folders[0]}",
+        ]
+        assert [process.poll() for process in processes[1:]] == [None] * 3
     finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+        for process in processes:
+            process.kill()
+            process.wait()

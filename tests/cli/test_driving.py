@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -36,7 +36,7 @@ def _running(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
-            _, alive = psutil.wait_procs(_started(home), timeout=10)
+            _, alive = psutil.wait_procs(_started(home), timeout=60)
             assert not alive, "processes were left behind"
         finally:
             process.kill()
@@ -45,10 +45,10 @@ def _running(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def _started(home: Path) -> list[psutil.Process]:
     found = []
     for marker in home.glob("toy/pid-*"):
-        try:
-            found.append(psutil.Process(int(marker.name.removeprefix("pid-"))))
-        except psutil.NoSuchProcess:
-            continue
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            process = psutil.Process(int(marker.name.removeprefix("pid-")))
+            if process.create_time() < marker.stat().st_mtime + 2:  # else the number has gone to another since
+                found.append(process)
     return found
 
 

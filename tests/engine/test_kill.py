@@ -114,7 +114,7 @@ def test_killed_at_random_moments(tmp_path: Path, toy: Path) -> None:
         descendants = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.communicate()
-        _, alive = psutil.wait_procs(descendants, timeout=10)
+        _, alive = psutil.wait_procs(descendants, timeout=60)
         assert not alive, "processes were left behind"
         arguments = ["resume", "@last", "--display", "none"]
     _finish(_start("resume", "@last", "--display", "none", cwd=tmp_path))

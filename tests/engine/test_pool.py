@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from discovery.evaluate import Pool
 from discovery.model import Program, Verdict, content_key
 from discovery.task import Stage
 
+#: Seconds after which what has not ended is taken not to end.
+PATIENCE = 60.0
 HERE = Path(__file__).parent
 ONLY, HURRIED, LAST = Stage("only", backstop=30), Stage("hurried", backstop=0.5), Stage("last", backstop=30)
 
@@ -46,13 +50,17 @@ def _use(task: Path, act: Callable[[Pool], Awaitable[Any]], workers: int = 1, sa
             pool.on_lost = lost.append
             await act(pool)
 
-    before = set(psutil.Process().children(recursive=True))
+    before = _below_us()
     try:
         asyncio.run(run())
     finally:
-        _, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=10)
+        _, alive = psutil.wait_procs(_below_us() - before, timeout=PATIENCE)
         assert not alive, "processes were left behind"
     return lost
+
+
+def _below_us() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
 
 def _dead(pids: str) -> bool:
@@ -62,9 +70,12 @@ def _dead(pids: str) -> bool:
         except psutil.NoSuchProcess:
             return False
 
-    processes = [psutil.Process(int(pid)) for pid in pids.split() if running(int(pid))]
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    return not alive
+    end = time.monotonic() + PATIENCE
+    while any(map(running, map(int, pids.split()))):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 CONTRACT = {
@@ -162,9 +173,12 @@ def test_killed_workers_are_replaced_and_their_requests_answered(faulty: Path) -
 
 
 def test_all_workers_killed_at_once_while_idle(faulty: Path) -> None:
+    others = _below_us()
+
     async def act(pool: Pool) -> None:
-        for worker in psutil.Process().children():
-            worker.kill()
+        for process in _below_us() - others:
+            with suppress(psutil.NoSuchProcess):  # it went with its worker
+                process.kill()
         found = await asyncio.gather(*(pool.evaluate(_program("prints"), ONLY) for _ in range(4)))
         assert {verdict.status for verdict in found} == {"scored"}
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import pytest
 
-from discovery.sandbox import open_sandbox
-from discovery.sandbox.cgroup import GROUP_PREFIX, MemoryGroup, memory_groups
+from discovery.sandbox import SandboxError, open_sandbox
+from discovery.sandbox.cgroup import GROUP_PREFIX, memory_groups
+from discovery.sandbox.owner import owner_name
 from discovery.sandbox.testing import KIT_LIMITS, kit_harness, run_program
 
 
 def groups() -> set[Path]:
     found = memory_groups()
-    return set() if found is None else set(found[0].glob(f"{GROUP_PREFIX}{os.getpid()}-*"))
+    return set() if found is None else set(found[0].glob(f"{GROUP_PREFIX}{owner_name()}-*"))
 
 
 def test_the_kernel_ends_what_samples_would_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,21 +38,7 @@ def test_the_kernel_ends_what_samples_would_let_pass(monkeypatch: pytest.MonkeyP
     assert groups() == before
 
 
-def test_what_a_dead_owner_of_our_number_left_is_passed_over(tmp_path: Path) -> None:
-    """Numbers of processes come again."""
-    first = MemoryGroup(tmp_path, 1 << 20)
-    first.remove()  # a folder that is no group keeps its files, and stays
-    (taken,) = tmp_path.iterdir()
-    number = int(taken.name.rpartition("-")[2])
-    for after in (1, 2):
-        (tmp_path / f"{GROUP_PREFIX}{os.getpid()}-{number + after}").mkdir()
-    MemoryGroup(tmp_path, 1 << 20)
-    assert (tmp_path / f"{GROUP_PREFIX}{os.getpid()}-{number + 3}").is_dir()
-
-
 def test_a_sandbox_that_cannot_be_bounded_does_not_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from discovery.sandbox import SandboxError
-
     monkeypatch.setattr("discovery.sandbox.bubblewrap.memory_groups", lambda: (tmp_path / "gone", "memory cgroup"))
     with pytest.raises(SandboxError, match="memory cannot be bounded"):
         open_sandbox("bubblewrap").open(kit_harness(), KIT_LIMITS)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+import docker
 import pytest
 
 from discovery.sandbox import Sandbox, Slot
-from discovery.sandbox.engine import LABEL, connect, leftovers
+from discovery.sandbox.engine import LABEL, connect
 from discovery.sandbox.testing import KIT_LIMITS, kit_harness, run_program
 
-_PATIENCE = 20.0
-_BRIEF = dataclasses.replace(KIT_LIMITS, wall_seconds=1.0)
+from .observing import broken_off, during, poll, struck_before_its_deadline
 
 _OWNER = """
 from discovery.sandbox import open_sandbox
@@ -28,13 +24,6 @@ slot = open_sandbox("docker").open(kit_harness(), KIT_LIMITS)
 print("open", flush=True)
 run_program(slot, "import os, time\\ndef run():\\n    for _ in range(2): os.fork()\\n    time.sleep(600)")
 """
-
-
-def poll(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "nothing happened for too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -46,12 +35,24 @@ def slot(docker: Sandbox) -> Iterator[Slot]:
 def containers_of(pid: int) -> list[str]:
     with contextlib.closing(connect()) as client:
         found = client.containers(all=True, filters={"label": LABEL})
-    return [container["Id"] for container in found if container["Labels"][LABEL].split("/")[1] == str(pid)]
+    return [container["Id"] for container in found if container["Labels"][LABEL].split(".")[2] == str(pid)]
 
 
 def processes_in(container: str) -> int:
-    with contextlib.closing(connect()) as client:
+    with contextlib.closing(connect()) as client, contextlib.suppress(docker.errors.APIError):  # it has just ended
         return len(client.top(container)["Processes"])
+    return 0
+
+
+def at_work() -> bool:
+    """Whether a program runs in the container of this process."""
+    return [processes_in(container) for container in containers_of(os.getpid())] == [2]
+
+
+def strike(action: str) -> None:
+    (container,) = containers_of(os.getpid())
+    with contextlib.closing(connect()) as client:
+        getattr(client, action)(container)
 
 
 def test_nothing_survives_an_owner_killed_during_a_call(docker: Sandbox) -> None:
@@ -67,75 +68,32 @@ def test_nothing_survives_an_owner_killed_during_a_call(docker: Sandbox) -> None
 
 
 def test_a_container_lost_during_a_call_is_a_crash_and_comes_back(slot: Slot) -> None:
-    (container,) = containers_of(os.getpid())
-
-    def strike() -> None:
-        poll(lambda: processes_in(container) == 2)
-        with contextlib.closing(connect()) as client:
-            client.kill(container)
-
-    thread = threading.Thread(target=strike)
-    thread.start()
-    answer = run_program(slot, "import time\ndef run(): time.sleep(600)")
-    thread.join()
+    with during(at_work, lambda: strike("kill")):
+        answer = run_program(slot, "import time\ndef run(): time.sleep(600)")
     assert (answer.status, answer.clock_limited) == ("crash", False)
     assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
 
 
 def test_a_container_lost_between_calls_is_nobodys_crash(slot: Slot) -> None:
-    (container,) = containers_of(os.getpid())
-    with contextlib.closing(connect()) as client:
-        client.kill(container)
+    strike("kill")
     poll(lambda: containers_of(os.getpid()) == [])
     assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
 
 
-def test_a_warm_process_that_does_not_react_is_killed_with_its_container(slot: Slot) -> None:
-    (container,) = containers_of(os.getpid())
-    source = "def run():\n    while True: pass"
+def test_a_warm_process_that_does_not_react_is_killed_with_its_container(docker: Sandbox) -> None:
+    paused: list[str] = []
 
-    def strike() -> None:
-        poll(lambda: processes_in(container) == 2)
-        with contextlib.closing(connect()) as client:
-            client.pause(container)
+    def pause() -> None:
+        paused[:] = containers_of(os.getpid())
+        strike("pause")
 
-    thread = threading.Thread(target=strike)
-    thread.start()
-    answer = slot.call({"source": source}, limits=_BRIEF)
-    thread.join()
-    assert answer.status == "timeout"
-    assert container not in containers_of(os.getpid())
-    assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
+    with struck_before_its_deadline(docker, "def run():\n    while True: pass", at_work, pause) as (slot, answer):
+        assert answer.status == "timeout"
+        assert len(paused) == 1 and paused[0] not in containers_of(os.getpid())
+        assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
 
 
 def test_a_call_that_the_owner_broke_off_is_not_mixed_up_with_the_next(slot: Slot) -> None:
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(KeyboardInterrupt):
-            run_program(slot, "import time\ndef run(): time.sleep(600)")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+    broken_off(slot, at_work)
     assert containers_of(os.getpid()) == []
     assert run_program(slot, "def run(): return {'n': 1}").value == {"n": 1}
-
-
-def test_containers_of_dead_owners_are_leftovers_and_no_others(slot: Slot, docker: Sandbox) -> None:
-    del docker
-    (mine,) = containers_of(os.getpid())
-    with contextlib.closing(connect()) as client:
-        label = client.inspect_container(mine)["Config"]["Labels"][LABEL]
-        boot, pid, _ = label.split("/")
-        others = (f"{boot}/{pid}/1", f"another-boot/{pid}/{label.split('/')[2]}", "nonsense")
-        request = {"Image": "discovery-sandbox-empty:1", "Cmd": ["x"]}
-        made = [client.create_container_from_config({**request, "Labels": {LABEL: other}})["Id"] for other in others]
-        try:
-            found = [container["Id"] for container in leftovers(client)]
-            assert set(made) <= set(found) and mine not in found
-        finally:
-            for container in made:
-                client.remove_container(container, force=True)

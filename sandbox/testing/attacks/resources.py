@@ -152,7 +152,7 @@ _TIME_AND_PLACE: tuple[Attack, ...] = (
                     if os.fork() == 0: time.sleep(60)
                 except BlockingIOError:
                     return {"count": count}
-            time.sleep(1.5)  # all are there: whoever only looks now and then has time to
+            time.sleep(15)  # all are there: whoever only looks now and then has time to
             return {"count": 200}
         """,
         lambda answer: answer.status == "crash" or answer.value["count"] < KIT_LIMITS.processes,
@@ -169,7 +169,7 @@ _TIME_AND_PLACE: tuple[Attack, ...] = (
                     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
                 except RuntimeError:
                     return {"count": count}
-            time.sleep(1.5)  # all are there: whoever only looks now and then has time to
+            time.sleep(15)  # all are there: whoever only looks now and then has time to
             return {"count": 200}
         """,
         lambda answer: answer.status == "crash" or answer.value["count"] < KIT_LIMITS.processes,
