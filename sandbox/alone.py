@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import mounts, sources
-from ._base import Capability, Harness, Limits, Sandbox, SandboxError, Slot
+from ._base import Answer, Capability, Harness, Limits, Sandbox, SandboxError, Slot
 from .capabilities import missing, nothing_bounded, only_for_docker
 from .command import ENVIRONMENT
 from .devices import card_of
@@ -38,7 +38,7 @@ from .watch import empty_folder
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["FOLDER_PREFIX", "Inner", "remove_leftovers", "scratch_parent"]
+__all__ = ["FOLDER_PREFIX", "Inner", "remove_leftovers", "scratch_parents"]
 
 #: Of scratch folders; the owner's name follows.
 FOLDER_PREFIX = "discovery-inner-"
@@ -46,15 +46,17 @@ _DEVICES = ("/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"
 _END_SECONDS = 1.0
 
 
-def scratch_parent() -> str:
-    """Where scratch folders are: in memory if possible, since a candidate's files can be slow to remove from a disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else tempfile.gettempdir()
+def scratch_parents() -> list[str]:
+    """Where scratch folders may be: in memory if possible, since a candidate's files can be slow to remove from a
+    disk."""
+    memory = ["/dev/shm"] if os.access("/dev/shm", os.W_OK | os.X_OK) else []
+    return [*memory, tempfile.gettempdir()]
 
 
 def remove_leftovers() -> list[str]:
     """Remove the scratch folders of this user whose owner is dead; one line for each."""
     removed = []
-    for folder in sorted(Path(scratch_parent()).glob(f"{FOLDER_PREFIX}*-*")):
+    for folder in sorted(path for parent in scratch_parents() for path in Path(parent).glob(f"{FOLDER_PREFIX}*-*")):
         with contextlib.suppress(OSError):  # somebody else removes it, or its last processes still end
             ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
             if ours and is_dead(folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]):
@@ -117,7 +119,8 @@ class Inner(Sandbox):
         files = {**sources.harness_files(harness), **sources.runtime_files()}
         code = json.dumps({path: content.decode() for path, content in files.items()}).encode()
         view = mounts.narrow_view(sources.project_folders(harness))
-        return WarmSlot(lambda: _Alone(harness, code, view), PipeExchange, require_sane(limits))
+        room = require_sane(limits).scratch_bytes
+        return WarmSlot(lambda: _Alone(harness, code, view, room), PipeExchange, limits)
 
 
 def _problem() -> SandboxError | None:
@@ -133,15 +136,47 @@ def _problem() -> SandboxError | None:
     return None
 
 
-class _Alone(Warm):
-    """See `Warm`. Owns the scratch folder."""
+def _new_folder(room: int) -> str:
+    """A scratch folder where there is `room`; SandboxError where there is none."""
+    parents = scratch_parents()
+    roomy = next((parent for parent in parents if _free(parent) >= room), parents[-1])
+    _require_room(roomy, room)
+    return tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{owner_name()}-", dir=roomy)
 
-    def __init__(self, harness: Harness, code: bytes, view: mounts.View) -> None:
-        self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{owner_name()}-", dir=scratch_parent())
+
+def _require_room(folder: str, room: int) -> None:
+    if _free(folder) < room:
+        raise SandboxError(
+            f"{folder} has {_free(folder) >> 20} MiB free; a candidate may use {room >> 20} MiB there",
+            hint="free space, or name another place with TMPDIR",
+        )
+
+
+def _free(folder: str) -> int:
+    """Bytes; none where no more files can be made."""
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize if space.f_favail or not space.f_files else 0
+
+
+class _Alone(Warm):
+    """See `Warm`. Owns the scratch folder, on a disk that others may fill: where a call could find less room than the
+    `room` that it is promised, its end would be no fault of the candidate."""
+
+    def __init__(self, harness: Harness, code: bytes, view: mounts.View, room: int) -> None:
+        self._room = room
+        self._folder = _new_folder(room)
         self._code = code
         files = Files(view.sources, (self._folder, *_DEVICES))
         layer = Layer(compiled_filter(alone=True).hex(), files, own_users=False)
         super().__init__(harness, {self._folder: 0o700}, layer, self._launch)
+
+    def run(self, number: int, exchange: PipeExchange, limits: Limits) -> Answer:
+        """See `Warm`."""
+        _require_room(self._folder, self._room)
+        answer = super().run(number, exchange, limits)
+        if answer.status != "ok":
+            _require_room(self._folder, self._room)
+        return answer
 
     def _launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
         code = os.memfd_create("code", os.MFD_CLOEXEC)

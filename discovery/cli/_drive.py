@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,12 +100,23 @@ def drive(
         )
     try:
         summary, caught = asyncio.run(_drive(journal, task, config, folder, display, sandbox or journal.meta.sandbox))
-    except DiscoveryError as error:
+    except (DiscoveryError, OSError) as failure:
+        error = _full_disk(failure) if isinstance(failure, OSError) else failure
         resume = f"`discovery resume {folder}` goes on from here"
         if "discovery resume" not in error.hint:
             error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
-        raise
+        raise error from None
     return finish(journal, folder, summary, caught)
+
+
+def _full_disk(error: OSError) -> DiscoveryError:
+    """What a full disk is to the user. Raises any other `error`."""
+    from discovery.errors import EnvironmentMissing
+
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    where = "" if error.filename is None else f"{error.filename}: "
+    return EnvironmentMissing(f"{where}no space left on the disk; everything committed is kept", hint="free space")
 
 
 async def _drive(

@@ -9,6 +9,7 @@ too. What a task returns is held to the contract here: nothing but a sound recor
 from __future__ import annotations
 
 import ctypes
+import errno
 import io
 import math
 import os
@@ -168,6 +169,9 @@ def _reply(verb: Callable[[Mapping[str, Any]], JSON], request: Mapping[str, Any]
         kind = "task" if isinstance(error, TaskError) else "evaluator"
         return protocol.pack({"failed": kind, "message": error.message, "hint": error.hint})
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f"no space left on a disk that evaluating needs: {error}"
+            return protocol.pack({"failed": "sandbox", "message": message, "hint": "free space; `discovery doctor`"})
         trace = "".join(traceback.format_exception(error)[-3:])
         message = f"the evaluator's own code raised {type(error).__name__}: {error}"
         return protocol.pack({"failed": "evaluator", "message": message, "hint": trace})

@@ -72,34 +72,48 @@ _RECORDS = ("run", "source", "program", "asked", "proposal", "verdict", "outcome
 
 
 def build(folder: Path, meta: tuple[str, str, str, str, str, str]) -> None:
-    """Create the database of a run in `folder`, durably and all at once, with its row of table `run`."""
+    """Create the database of a run in `folder`, durably and all at once, with its row of table `run`; or nothing."""
     final = folder / DATABASE
     scratch = folder / f"{DATABASE}.new"
-    for leftover in (scratch, *(folder / f"{scratch.name}-{suffix}" for suffix in ("journal", "wal", "shm"))):
-        leftover.unlink(missing_ok=True)
     with translated(folder):
-        db = sqlite3.connect(scratch, isolation_level=None)
+        _remove(scratch)
         try:
-            if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-                raise EnvironmentMissing(
-                    f"{folder}: its file system has no shared memory for SQLite's write-ahead log",
-                    hint="choose a folder on a local disk with --out",
-                )
-            db.executescript(f"BEGIN; {_TABLES}")
-            for table in _RECORDS:
-                for change in ("UPDATE", "DELETE"):
-                    db.execute(
-                        f"CREATE TRIGGER {table}_{change.lower()} BEFORE {change} ON {table} "
-                        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
-                    )
-            db.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", meta)
-            db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("COMMIT")
-        finally:
-            db.close()
-        scratch.rename(final)
+            _write(folder, scratch, meta)
+            scratch.rename(final)
+        except BaseException:
+            _remove(scratch)
+            raise
         sync_folder(folder)
+
+
+def _remove(scratch: Path) -> None:
+    for leftover in (scratch, *(Path(f"{scratch}-{suffix}") for suffix in ("journal", "wal", "shm"))):
+        leftover.unlink(missing_ok=True)
+
+
+def _write(folder: Path, scratch: Path, meta: tuple[str, str, str, str, str, str]) -> None:
+    db = sqlite3.connect(scratch, isolation_level=None)
+    try:
+        if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise EnvironmentMissing(
+                f"{folder}: its file system has no shared memory for SQLite's write-ahead log",
+                hint="choose a folder on a local disk with --out",
+            )
+        db.executescript(f"BEGIN; {_TABLES}")
+        for table in _RECORDS:
+            for change in ("UPDATE", "DELETE"):
+                db.execute(
+                    f"CREATE TRIGGER {table}_{change.lower()} BEFORE {change} ON {table} "
+                    "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+                )
+        db.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", meta)
+        db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+        # Closing would do it as well, and say nothing where the disk is too full for it.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        db.close()
 
 
 def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
@@ -211,6 +225,8 @@ def _is_full(folder: Path) -> bool:
 
 
 def _full(folder: Path) -> EnvironmentMissing:
+    if not (folder / DATABASE).exists():
+        return EnvironmentMissing(f"no space left on the disk of {folder}; there is no run in it", hint="free space")
     return EnvironmentMissing(
         f"no space left on the disk of {folder}; everything committed is kept",
         hint=f"free space, then `discovery resume {folder}`",

@@ -12,7 +12,7 @@ import pytest
 
 from discovery.cli._leftovers import remove_leftovers
 from discovery.sandbox import engine, open_sandbox
-from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
+from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parents
 from discovery.sandbox.owner import owner_name
 
 
@@ -75,7 +75,7 @@ def test_containers_and_folders_of_dead_owners_are_removed(dead_owner: str) -> N
     problem = open_sandbox("docker").unavailable()
     if problem is not None:
         pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
-    folders = [Path(scratch_parent()) / f"{FOLDER_PREFIX}{owner}-x" for owner in (dead_owner, owner_name())]
+    folders = [Path(scratch_parents()[0]) / f"{FOLDER_PREFIX}{owner}-x" for owner in (dead_owner, owner_name())]
     with contextlib.closing(engine.connect()) as client:
         engine.make_empty_image(client)
         request = {"Image": engine.EMPTY_IMAGE, "Cmd": ["x"]}

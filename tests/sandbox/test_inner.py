@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from discovery.sandbox import Sandbox, Slot, open_sandbox
-from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
+from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parents
 from discovery.sandbox.testing import KIT_LIMITS, SandboxConformance, kit_harness, run_program
 
 from .observing import below, dead, poll, struck_before_its_deadline
@@ -48,7 +48,7 @@ def slot(others: set[psutil.Process]) -> Iterator[Slot]:
 
 
 def folders_of(pid: int) -> list[Path]:
-    return list(Path(scratch_parent()).glob(f"{FOLDER_PREFIX}*.{pid}.*"))
+    return list(Path(scratch_parents()[0]).glob(f"{FOLDER_PREFIX}*.{pid}.*"))
 
 
 def test_nothing_survives_an_owner_killed_during_a_call_but_an_empty_folder() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox import Sandbox, open_sandbox
-from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parent
+from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parents
 from discovery.sandbox.cgroup import GROUP_PREFIX, memory_groups
 from discovery.sandbox.engine import EMPTY_IMAGE, LABEL, connect, make_empty_image
 from discovery.sandbox.owner import is_dead, owner_name
@@ -68,7 +68,7 @@ def test_a_name_that_is_none_is_nobodys_to_remove(name: str) -> None:
 
 
 def _folder(owner: str) -> Path:
-    folder = Path(scratch_parent()) / f"{FOLDER_PREFIX}{owner}-test"
+    folder = Path(scratch_parents()[0]) / f"{FOLDER_PREFIX}{owner}-test"
     (folder / "full").mkdir(parents=True)
     return folder
 

@@ -107,7 +107,7 @@ _TIME_AND_PLACE: tuple[Attack, ...] = (
         import os, time
         def run():
             for _ in range(3): os.fork()
-            kept = bytearray(b"x") * (100 << 20)
+            kept = bytearray(b"x") * (40 << 20)
             time.sleep(60)
         """,
     ),
@@ -119,8 +119,8 @@ _TIME_AND_PLACE: tuple[Attack, ...] = (
         import mmap, os, time
         def run():
             for _ in range(3): os.fork()
-            kept = mmap.mmap(-1, 100 << 20)
-            for offset in range(0, len(kept), 4096): kept[offset] = 1
+            kept = mmap.mmap(-1, 40 << 20)
+            kept[::4096] = bytes(len(kept) // 4096)
             time.sleep(60)
         """,
     ),
