@@ -26,7 +26,7 @@ from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.feedback import rendered
 from discovery.tasks.nash.proof.lemmas import simplified
-from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, estimated, exceeded, placed, prove
+from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, by_clock, estimated, exceeded, placed, prove
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
@@ -42,7 +42,7 @@ _STRATEGY, _ASSUMPTION = 1e-9, 5e-10
 _KNOWN = {2: 0.33332, 3: 0.5999}
 
 #: Work for games of more than two players: SCIP needs nodes to find the worst state, and six digits cost too much.
-_MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2))
+_MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2), seconds=60.0)
 _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 _MANY_MORE = replace(_MORE, digits=(4, 3, 2))
 
@@ -85,7 +85,9 @@ class Judge:
             value = max((found["value"] for found in points if found.get("value") is not None), default=None)
             shown = "nothing yet" if value is None else f"{value:.6f}"
             message = f"the worst state that SCIP found exceeds {shown}; no state exceeds {ceiling:.6f}, up to rounding"
-            return Verdict("scored", -ceiling, {"worst case": -ceiling}, message, _evidence(None, value), advance=True)
+            cases, evidence = {"worst case": -ceiling}, _evidence(None, value)
+            limited = any(map(by_clock, points))
+            return Verdict("scored", -ceiling, cases, message, evidence, advance=True, clock_limited=limited)
         return self.verdict(self.outcome(systems, points), systems)
 
     def systems(self, form: Form) -> list[System]:

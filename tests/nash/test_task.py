@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
+from nash_bundles import OWN
 
 from discovery.errors import NotFound
 from discovery.model import Rejected, Verdict
 from discovery.task import load_task
 from discovery.tasks.nash import zoo
 from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages import Judge
 from discovery.tasks.nash.task import NashTask
 
@@ -97,3 +99,15 @@ def test_a_variant_leaves_blocks_out() -> None:
 def test_variants_that_are_none_are_refused(spec: str, says: str) -> None:
     with pytest.raises(NotFound, match=re.escape(says)):
         load_task(spec)
+
+
+def test_an_estimate_that_the_clock_cut_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would not come out again, so `verify` must not ask for it."""
+    cut = {"status": "timelimit", "value": 0.55, "ceiling": 1.0, "point": None}
+    monkeypatch.setattr(Solver, "estimate", lambda self, system, **limits: cut)
+    judge = Judge(NashLanguage(2))
+    try:
+        verdict = judge.judge(OWN["weighted"], "estimate")
+    finally:
+        judge.solver.close()
+    assert verdict.status == "scored" and verdict.advance and verdict.clock_limited

@@ -10,7 +10,7 @@ from typing import Any
 
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.proof.cover import Cover, Part, Patience, covered, reached
-from discovery.tasks.nash.proof.prove import Outcome, Piece, consistent
+from discovery.tasks.nash.proof.prove import Outcome, Piece, by_clock, consistent
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.relaxation import branching
 
@@ -28,7 +28,7 @@ def descended(
     solver: Solver,
     patience: Patience,
     *,
-    points: Sequence[Mapping[str, Any]],
+    points: Sequence[dict[str, Any]],
     below: Fraction,
 ) -> Outcome:
     """The smallest bound below `below` that boxes prove with a given number of questions.
@@ -42,6 +42,7 @@ def descended(
     """
     values = [float(each["value"]) for each in points if each.get("value") is not None]
     outcome = Outcome(estimate=max(values, default=None), ceiling=max(float(each.get("ceiling", 1)) for each in points))
+    outcome.clock = any(map(by_clock, points))
     if not any(branching(system) for system in systems):
         return outcome
     before: list[Sequence[Part]] = [()] * len(systems)

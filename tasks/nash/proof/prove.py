@@ -29,6 +29,7 @@ __all__ = [
     "Effort",
     "Outcome",
     "Piece",
+    "by_clock",
     "consistent",
     "decide",
     "estimated",
@@ -185,7 +186,7 @@ def prove(
         return outcome
     for case, system in enumerate(systems):
         found = points[case] if points else estimated(system, solver, effort)
-        outcome.clock |= bool(found.get("clock")) or found.get("status") == "timelimit"
+        outcome.clock |= by_clock(found)
         known[case] = found
     values = [found["value"] for found in known.values() if found.get("value") is not None]
     outcome.estimate = max(values, default=None)
@@ -209,6 +210,11 @@ def estimated(system: System, solver: Solver, effort: Effort) -> dict[str, Any]:
     """SCIP's answer for one case, squares left out where there are many."""
     lines = plain_lines(system)
     return solver.estimate(system, nodes=effort.nodes, seconds=effort.seconds, lines=lines, tighten=effort.tighten)
+
+
+def by_clock(found: dict[str, Any]) -> bool:
+    """Whether a wall-clock backstop had a say in an answer of SCIP's: it may not repeat."""
+    return bool(found.get("clock")) or found.get("status") == "timelimit"
 
 
 def consistent(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
