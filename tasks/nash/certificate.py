@@ -1,8 +1,9 @@
 """The certificate of a bound: for each case an SMT-LIB text without a model; what it states; a script that checks it.
 
 A *recipe* is what it takes to write the texts again: for each case the lines that the proof uses, whether regrets are
-variables of their own, and the variable ordering with which Z3 is quick. None of it has to be believed: leaving lines
-out weakens the algorithm, so whatever is proved with some lines holds with all.
+variables of their own, whether the question is reduced to fewer variables, and the variable ordering with which Z3 is
+quick. None of it has to be believed: leaving lines out weakens the algorithm, so whatever is proved with some lines
+holds with all; and each step of a reduction has a text of its own, which has no model exactly if the step is right.
 
 A case that was proved in boxes (see `proof.cover`) has a text for each box, `case1-part1.smt2`, ..., and one that says
 that some values lie in no box, `case1-cover.smt2`. Its recipe names the boxes, and for each the axioms (by their place
@@ -19,6 +20,7 @@ from discovery.model import JSON
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.proof.lemmas import labels, rewritten
+from discovery.tasks.nash.proof.reduction import STEP_ORDERINGS, Reduction, reduction, refutations
 from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching, covering
 from discovery.tasks.nash.solvers.smtlib import smtlib
@@ -36,7 +38,8 @@ def recipe(pieces: Sequence[Any], systems: Sequence[System]) -> list[dict[str, J
         step: dict[str, JSON] = {
             "case": piece.case,
             "ordering": piece.ordering,
-            "regrets": "(declare-const |f" in piece.text,
+            "regrets": piece.regrets,
+            "reduced": piece.reduced,
             "lines": list(piece.lines),
             "simpler": list(labels(system)),
         }
@@ -55,9 +58,9 @@ def _plain(system: System, part: Part) -> dict[str, JSON]:
 
 
 def ordering(steps: Sequence[Mapping[str, JSON]], name: str) -> int:
-    """The variable ordering to begin with for a file of `texts`: what the recipe names, 4 for a lemma."""
+    """The variable ordering to begin with for a file of `texts`: what the recipe names for a proof."""
     found = [int(step["ordering"]) for step in steps if name == f"case{step['case']}.smt2"]
-    return found[0] if found else 4
+    return found[0] if found else STEP_ORDERINGS[0] if "-step" in name else 4
 
 
 def as_proved(systems: Sequence[System], steps: Sequence[Mapping[str, JSON]]) -> list[System]:
@@ -95,13 +98,13 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
             found.update({f"case{step['case']}-{name}.smt2": text for name, text in boxes.items()})
             continue
         problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
-        comment = (
-            f"Case {step['case']} of {len(systems)}: a state that meets the axioms and in which each of these lines\n"
-            f"stays above {bound}:\n" + "\n".join(f"  {label}" for label in lines) + "\n"
-            "There is none: `unsat` is the proof. Names: U1(x,y) payoff of player 1 at (x, y), M1(y) its best payoff\n"
-            "against y, f1 its regret M1 - U1, q multipliers of lines; a name with * is a product of variables."
-        )
-        found[f"case{step['case']}.smt2"] = smtlib(problem, comment)
+        case = f"Case {step['case']} of {len(systems)}"
+        reduced = bool(step.get("reduced"))
+        if reduced:
+            shorter = reduction(problem)
+            problem = shorter.problem
+            found.update(_steps(step["case"], case, shorter))
+        found[f"case{step['case']}.smt2"] = smtlib(problem, _comment(case, bound, lines, reduced), products=not reduced)
     return found
 
 
@@ -129,6 +132,31 @@ def _in_boxes(system: System, bound: Fraction, parts: Sequence[Mapping[str, JSON
         "There are none: `unsat` says that the parts leave nothing out."
     )
     return {"cover": covering(system, boxes, comment), **found}
+
+
+def _steps(number: int, case: str, shorter: Reduction) -> dict[str, str]:
+    """The texts of all steps, in order."""
+    found: dict[str, str] = {}
+    for step in shorter.steps:
+        comment = (
+            f"{case}, a step: without {step.gone} follows, from axioms, rows of lines, and what earlier steps"
+            "\nfound, what is negated at the end. `unsat` says that it does."
+        )
+        for text in refutations(step, comment):
+            found[f"case{number}-step{len(found) + 1}.smt2"] = text
+    return found
+
+
+def _comment(case: str, bound: Fraction, lines: Sequence[str], reduced: bool) -> str:
+    told = (
+        f"{case}: a state that meets the axioms and in which each of these lines\n"
+        f"stays above {bound}:\n" + "\n".join(f"  {label}" for label in lines) + "\n"
+        "There is none: `unsat` is the proof. Names: U1(x,y) payoff of player 1 at (x, y), M1(y) its best payoff\n"
+        "against y, f1 its regret M1 - U1, q multipliers of lines; a name with * is a product of variables."
+    )
+    if reduced:
+        told += "\nMost variables are eliminated: each line below is an axiom, a row of a line, or what a step found."
+    return told
 
 
 def certificate(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
@@ -162,6 +190,8 @@ def _statement(systems: Sequence[System], bound: Fraction, steps: Sequence[Mappi
         if system.lemmas:
             lines += ["", f"Lemmas (case{number}-lemma*.smt2), which the simpler definitions above rest on:"]
             lines += [f"  {label}" for label in labels(system)]
+        if step.get("reduced"):
+            lines += ["", f"Variables are eliminated first; every step is proved by itself (case{number}-step*.smt2)."]
         lines += ["", "The algorithm's result is no worse than t if t <= each of some line's rows, where 0 <= q <= 1:"]
         for line in system.lines:
             if line.label in used:

@@ -76,6 +76,10 @@ class Poly:
         """Names, each once, in order of first occurrence."""
         return list(dict.fromkeys(name for monomial in self.terms for name in monomial))
 
+    def degree(self, name: str) -> int:
+        """The largest power of `name`."""
+        return max((monomial.count(name) for monomial in self.terms), default=0)
+
     def at(self, values: Mapping[str, Fraction]) -> Fraction:
         """Value at a point, exactly. KeyError when a variable has no value."""
         total = Fraction(0)

@@ -9,36 +9,30 @@ out, which join in where they are below the target.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from discovery.tasks.nash.compiler.system import CASE, System
-from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
-from discovery.tasks.nash.proof.cover import Part
-from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.proof.counterexample import Counterexample
+from discovery.tasks.nash.proof.outcome import CHECK, SEARCH, Effort, Outcome, Piece
+from discovery.tasks.nash.proof.question import ask, decide, nearby, plain_lines, tight_lines
 from discovery.tasks.nash.solvers.process import Solver
-from discovery.tasks.nash.solvers.smtlib import smtlib
 
 __all__ = [
     "CHECK",
     "SEARCH",
-    "Answer",
     "Effort",
     "Outcome",
     "Piece",
     "by_clock",
     "consistent",
-    "decide",
     "estimated",
     "exceeded",
     "placed",
-    "plain_lines",
     "prove",
     "rationals",
-    "tight_lines",
 ]
 
 #: How far below a proved bound a state is looked for that exceeds it.
@@ -47,114 +41,6 @@ _NEAR = Fraction(1, 3000)
 
 #: What is added to an estimate, at last, in the hope of an easier proof of a coarser bound.
 _SLACK = (0.01, 0.03, 0.1)
-
-#: Squares that are looked at from the start; more of them join in only where they matter.
-_SQUARES = 4
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much solver work an outcome may cost.
-
-    Attributes:
-        nodes: SCIP's nodes a case.
-        work: Z3's resource units a question; a question is asked in up to `len(portfolio)` ways.
-        portfolio: Ways to ask: variable ordering, and whether regrets are variables of their own.
-        digits: Decimals to which a bound is looked for where no simpler rational is one.
-        seconds: Backstop of one solver call.
-        questions: Ways of asking that are tried for one program, all together.
-        tighten: Whether SCIP may spend its time on a smaller ceiling, beyond what finding states takes.
-    """
-
-    nodes: int
-    work: int
-    portfolio: tuple[tuple[int, bool], ...]
-    digits: tuple[int, ...]
-    seconds: float
-    tighten: bool
-    questions: int
-
-
-SEARCH = Effort(
-    nodes=1,
-    work=400_000,
-    portfolio=((4, True), (4, False), (1, False)),
-    digits=(6, 4, 2),
-    seconds=10.0,
-    tighten=False,
-    questions=60,
-)
-CHECK = Effort(
-    nodes=2_000,
-    work=2_000_000,
-    portfolio=((4, True), (4, False), (0, False), (1, False), (0, True), (1, True)),
-    digits=(6, 5, 4, 3, 2),
-    seconds=20.0,
-    tighten=True,
-    questions=60,
-)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The proof of one case: an SMT-LIB text that has no model.
-
-    Attributes:
-        case: Number of the case, from 1.
-        text: The text.
-        ordering: Variable ordering with which Z3 found it unsatisfiable.
-        lines: Labels of the lines that it uses.
-        parts: For a proof in boxes its parts (see `cover`), in place of a text; else empty.
-    """
-
-    case: int
-    text: str
-    ordering: int
-    lines: tuple[str, ...]
-    parts: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Whether a state of one case exceeds a target: `"unsat"` with a piece, `"sat"` with a counterexample, or
-    `"unknown"` with reasons."""
-
-    answer: str
-    piece: Piece | None = None
-    counterexample: Counterexample | None = None
-    reasons: tuple[str, ...] = ()
-    clock: bool = False
-
-
-@dataclass
-class Outcome:
-    """What is known of a program's bound.
-
-    Attributes:
-        status: `"proved"`, `"unproved"` (a limit was reached) or `"vacuous"` (no state meets the axioms).
-        bound: The proved bound, or None.
-        estimate: SCIP's value of the worst state it found, or None; never a bound.
-        ceiling: SCIP's upper limit of the worst case, up to its tolerances; never a bound either.
-        refuted: The largest target that a checked state exceeds, or None: nothing below it is a bound.
-        counterexample: The worst checked state.
-        pieces: One proof a case.
-        reasons: Why questions stayed open.
-        clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
-        proof_seconds: Wall time spent in Z3.
-        questions: Questions asked so far, each way of asking counted.
-    """
-
-    status: str = "unproved"
-    bound: Fraction | None = None
-    estimate: float | None = None
-    ceiling: float = 1.0
-    refuted: Fraction | None = None
-    counterexample: Counterexample | None = None
-    pieces: tuple[Piece, ...] = ()
-    reasons: list[str] = field(default_factory=list)
-    clock: bool = False
-    proof_seconds: float = 0.0
-    questions: int = 0
 
 
 def prove(
@@ -223,7 +109,7 @@ def consistent(systems: Sequence[System], solver: Solver, outcome: Outcome) -> s
         if outcome.counterexample is not None and outcome.counterexample.case == case + 1:
             continue
         bare = replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
-        answer = _ask(case, bare, None, set(), solver, replace(CHECK, questions=10**6), outcome)
+        answer = ask(case, bare, None, set(), solver, replace(CHECK, questions=10**6), outcome)
         if answer.answer != "sat":
             reason = "contradict each other" if answer.answer == "unsat" else "could not be shown to be consistent"
             outcome.reasons.append(f"case {case + 1}: its axioms {reason}")
@@ -242,6 +128,10 @@ def _witness(
     """Look, once, for a state above `target`: it shows that a proved bound is tight, and what would have to change."""
     quick = replace(effort, portfolio=effort.portfolio[:2], work=effort.work // 4)
     case = max(points, key=lambda case: points[case].get("value") or 0.0)
+    state = nearby(case, systems[case], target, points[case], solver, quick, outcome)
+    if state is not None:
+        outcome.refuted, outcome.counterexample = target, state
+        return
     answer = decide(case, systems[case], target, tight_lines(systems[case], points[case]), solver, quick, outcome)
     if answer.answer == "sat":
         outcome.refuted, outcome.counterexample = target, answer.counterexample
@@ -307,13 +197,6 @@ def exceeded(
     return None
 
 
-def plain_lines(system: System) -> set[int]:
-    """All lines, and the squares where they are few."""
-    squares = {index for index, line in enumerate(system.lines) if len(line.rows) == 1}
-    lines = set(range(len(system.lines))) - squares
-    return lines | squares if len(squares) <= _SQUARES else lines
-
-
 def _all_below(
     systems: Sequence[System],
     points: dict[int, dict[str, Any]],
@@ -326,6 +209,10 @@ def _all_below(
     pieces = []
     # The case with the largest value first: it is the likeliest to refute.
     for case in sorted(points, key=lambda case: -(points[case].get("value") or 0.0)):
+        state = nearby(case, systems[case], target, points[case], solver, effort, outcome)
+        if state is not None:
+            outcome.refuted, outcome.counterexample = target, state
+            return False
         lines = tight_lines(systems[case], points[case])
         answer = decide(case, systems[case], target, lines, solver, effort, outcome)
         if answer.answer == "sat":
@@ -337,71 +224,6 @@ def _all_below(
         pieces.append(answer.piece)
     outcome.pieces = tuple(sorted(pieces, key=lambda piece: piece.case))
     return True
-
-
-def tight_lines(system: System, found: dict[str, Any]) -> set[int]:
-    """Lines that guarantee no more than the incumbent's value, and a little; none where there is no incumbent: those
-    that matter join in."""
-    if found.get("point") is None:
-        return set()
-    point = {name: Fraction(value).limit_denominator(10**9) for name, value in found["point"].items()}
-    low = found["value"] + 1e-4
-    return {i for i in plain_lines(system) if min(float(row.at(point)) for row in system.lines[i].rows) <= low}
-
-
-def decide(
-    case: int, system: System, target: Fraction, lines: set[int], solver: Solver, effort: Effort, outcome: Outcome
-) -> Answer:
-    """Whether some state of `system` exceeds `target`, beginning with some lines and adding those that matter."""
-    kept = set(lines)
-    while True:
-        answer = _ask(case, system, target, kept, solver, effort, outcome)
-        if answer.answer != "sat" or answer.counterexample is None:
-            if answer.answer == "unknown" and not kept >= plain_lines(system):
-                return _ask(case, system, target, plain_lines(system), solver, effort, outcome)
-            return answer
-        if answer.counterexample.value > target:
-            return answer
-        worst = sorted(
-            (line["value"], index)
-            for index, line in enumerate(answer.counterexample.lines)
-            if index not in kept and line["value"] <= target
-        )
-        kept |= {index for _, index in worst[:2]}
-
-
-def _ask(
-    case: int,
-    system: System,
-    target: Fraction | None,
-    lines: set[int],
-    solver: Solver,
-    effort: Effort,
-    outcome: Outcome,
-) -> Answer:
-    """One question in every way of the portfolio until one is answered."""
-    reasons: list[str] = []
-    for ordering, regrets in effort.portfolio:
-        if outcome.questions >= effort.questions:
-            return Answer("unknown", reasons=(*reasons, f"{effort.questions} questions were asked"))
-        outcome.questions += 1
-        text = smtlib(target_problem(system, target, lines=lines, regrets=regrets))
-        started = time.monotonic()
-        found = solver.decide(text, ordering=ordering, work=effort.work, seconds=effort.seconds)
-        outcome.proof_seconds += time.monotonic() - started
-        outcome.clock |= bool(found.get("clock")) or found.get("reason") == "timeout"
-        if found.get("answer") == "unsat":
-            labels = tuple(system.lines[index].label for index in sorted(lines))
-            return Answer("unsat", Piece(case + 1, text, ordering, labels))
-        if found.get("answer") == "sat":
-            values = from_model(found["model"])
-            broken = violations(system, values)
-            if not broken:
-                return Answer("sat", counterexample=Counterexample.at(case + 1, system, values))
-            reasons.append(f"a state that Z3 returned breaks an axiom: {broken[0]}")
-        else:
-            reasons.append(str(found.get("failed") or found.get("reason") or "unknown"))
-    return Answer("unknown", reasons=tuple(reasons))
 
 
 def rationals(value: float, digits: Sequence[int]) -> Iterator[Fraction]:

@@ -6,22 +6,25 @@ what makes most proofs quick. Where polynomials of a few variables matter, produ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
-from discovery.tasks.nash.compiler.algebra import Monomial, Poly
+from discovery.tasks.nash.compiler.algebra import Constraint, Monomial, Poly
 from discovery.tasks.nash.compiler.state import Bounds
 from discovery.tasks.nash.solvers.encoding import Problem
 
 __all__ = ["number", "smtlib", "symbol", "total"]
 
 
-def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str:
+def smtlib(problem: Problem, comment: str = "", *, products: bool = True, unless: Sequence[Constraint] = ()) -> str:
     """`problem` as text, one assertion a line, each group under a comment that says where it comes from.
 
     Args:
         problem: Variables and constraints.
         comment: What the text begins with.
         products: Whether products get variables of their own.
+        unless: One of these has to fail, too. The text has no model exactly if they all follow from `problem`. Their
+            products have to occur in `problem`, or to be left as they are.
     """
     lines = [f"; {line}".rstrip() for line in comment.splitlines()]
     lines.append("(set-logic QF_NRA)")
@@ -39,7 +42,11 @@ def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str
         if constraint.label != label:
             label = constraint.label
             lines.append(f"; {label}")
-        lines.append(f"(assert ({constraint.relation} {total(constraint.poly, products)} 0))")
+        lines.append(f"(assert {_holds(constraint, products)})")
+    if unless:
+        lines += ["; one of these fails", "(assert (or"]
+        lines += [f"  (not {_holds(each, products)})" for each in unless]
+        lines.append("))")
     lines.append("(check-sat)")
     return "\n".join(lines) + "\n"
 
@@ -47,6 +54,10 @@ def smtlib(problem: Problem, comment: str = "", *, products: bool = True) -> str
 def symbol(monomial: Monomial) -> str:
     """Quoted symbol of a variable, or of the product of several."""
     return f"|{'*'.join(monomial)}|"
+
+
+def _holds(constraint: Constraint, products: bool) -> str:
+    return f"({constraint.relation} {total(constraint.poly, products)} 0)"
 
 
 def _box(name: str, bounds: Bounds) -> list[str]:
