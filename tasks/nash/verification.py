@@ -150,7 +150,7 @@ def _decided(text: str, first: int, solver: Solver) -> dict[str, Any]:
 
 
 def _first(text: str, order: int, of: str, bound: Fraction, solver: Solver) -> Check:
-    found = _decided(text, order if order in range(7) else ORDERINGS[0], solver)
+    found = _decided(text, order if order in range(6) else ORDERINGS[0], solver)
     match found.get("answer"):
         case "unsat":
             return "Z3", True, f"{of}: unsatisfiable" + (f": no state exceeds {bound}" if "-" not in of else "")

@@ -18,6 +18,7 @@ from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.counterexample import Interval, from_model, violations
 from discovery.tasks.nash.proof.lemmas import simplified
+from discovery.tasks.nash.proof.outcome import Way
 from discovery.tasks.nash.proof.prove import SEARCH, prove
 from discovery.tasks.nash.solvers import z3
 from discovery.tasks.nash.solvers.encoding import target_problem
@@ -97,6 +98,33 @@ def test_a_solver_that_dies_says_so_and_is_started_again() -> None:
         os.kill(solver._process.pid, signal.SIGKILL)
         assert solver.decide(text, ordering=4, work=10**6, seconds=30)["failed"] == "the solver process died"
         assert solver.decide(text, ordering=4, work=10**6, seconds=30)["answer"] == "unsat"
+
+
+def test_a_solver_that_breaks_proves_nothing_and_is_started_again() -> None:
+    """Z3 has an ordering at which an assertion inside it fails."""
+    with Solver() as solver:
+        broken = replace(SEARCH, portfolio=(Way(6, True),))
+        found = prove(systems(zoo.source("dmp")), solver, broken, claim=Fraction(1, 2))
+        assert (found.status, found.bound) == ("unproved", None)
+        assert any("assertion" in reason for reason in found.reasons)
+        assert prove(systems(zoo.source("dmp")), solver, SEARCH, claim=Fraction(1, 2)).status == "proved"
+
+
+class _Killed(Solver):
+    """Its process is killed, really, whenever it has been asked."""
+
+    def decide(self, text: str, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
+        self.start()
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        return super().decide(text, ordering=ordering, work=work, seconds=seconds)
+
+
+def test_a_solver_that_is_killed_at_every_question_proves_nothing() -> None:
+    with _Killed() as solver:
+        found = prove(systems(zoo.source("dmp")), solver, SEARCH, claim=Fraction(1, 2))
+    assert (found.status, found.bound) == ("unproved", None)
+    assert all("the solver process died" in reason for reason in found.reasons)
 
 
 def test_memory_is_limited() -> None:

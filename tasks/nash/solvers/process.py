@@ -101,8 +101,8 @@ class Solver:
         except (EOFError, OSError):
             self.close()
             return {"failed": "the solver process died"}
-        if found.get("failed") == "out of memory":
-            self.close()
+        if "failed" in found:
+            self.close()  # what raised an error may be in any state
         return found
 
     def _read(self, count: int, deadline: float) -> bytes:

@@ -11,6 +11,9 @@ __all__ = ["core", "decide"]
 #: Half the width of the interval that stands for an irrational number of a model.
 _PRECISION = Fraction(1, 10**30)
 
+#: What Z3 gives as its reason after an internal assertion failed.
+_BROKEN = "unreachable"
+
 #: How a text says that it is linear.
 LINEAR = "(set-logic QF_LRA)"
 
@@ -20,14 +23,15 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
 
     Args:
         text: As `smtlib.smtlib` writes it.
-        ordering: Variable ordering of the decision procedure, 0 to 6 (`variable_ordering_strategy` of nlsat); of no
+        ordering: Variable ordering of the decision procedure, 0 to 5 (`variable_ordering_strategy` of nlsat); of no
             effect on linear texts, which the simplex method decides.
         work: Z3's resource limit; repeats exactly, unlike seconds.
         seconds: Backstop. Z3 does not always look at either limit: whoever calls has to be ready to kill the process.
 
     Returns:
         `answer` (`"sat"`, `"unsat"` or `"unknown"`), `reason` of an unknown, and `model` for `"sat"`: name to the text
-        of a fraction, or to `[low, high]` around an irrational number; that of a linear text names products, too.
+        of a fraction, or to `[low, high]` around an irrational number; that of a linear text names products, too. Or
+        `failed`: why there is no answer.
     """
     import z3
 
@@ -43,6 +47,8 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
     found: dict[str, Any] = {"answer": str(result), "reason": "", "model": None}
     if result == z3.unknown:
         found["reason"] = solver.reason_unknown()
+        if found["reason"] == _BROKEN:
+            return {"failed": "an assertion inside Z3 failed"}
     if result == z3.sat:
         model = solver.model()
         inside = "[^|]" if LINEAR in text else "[^|*]"
