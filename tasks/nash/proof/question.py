@@ -96,18 +96,20 @@ def ask(
 ) -> Answer:
     """One question, with all of `lines`, in every way of the portfolio until one is answered.
 
-    Where weights or values are computed, products of three variables occur, and Z3 seldom decides the whole question:
-    reduced ones, which can only prove, are asked first.
+    Where weights or values are computed, products of three variables occur, and Z3 often does not decide the whole:
+    after the first way reduced questions are asked, which can only prove.
     """
     reasons: list[str] = []
     asked = _Asked(case, system, target, solver, effort, outcome, reasons)
+    for way in effort.portfolio[:1]:
+        if (answer := asked.whole(lines, way)) is not None:
+            return answer
     if target is not None and system.state.sides:
         for some in [*({line} for line in sorted(lines) if len(lines) > 1), lines]:
             if some and (piece := asked.reduced(some)) is not None:
                 return Answer("unsat", piece)
-    for way in effort.portfolio:
-        answer = asked.whole(lines, way)
-        if answer is not None:
+    for way in effort.portfolio[1:]:
+        if (answer := asked.whole(lines, way)) is not None:
             return answer
     return Answer("unknown", reasons=tuple(reasons))
 
