@@ -86,11 +86,14 @@ class Harness:
         modules: Dotted modules and packages (a package brings its whole tree of `.py` files) of this project that the
             entry imports; they are copied read-only into the sandbox. Nothing else of the project is visible there.
         preload: Third-party packages to import in the zygote, e.g. `("numpy", "torch")`.
+        hidden: Folders of this machine that no candidate may see, though they lie among what it does: with the
+            interpreter's packages, for example, a task's own code and its expected answers.
     """
 
     entry: str
     modules: tuple[str, ...]
     preload: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,8 @@ class _Alone(Warm):
         self._room = room
         self._folder = _new_folder(room)
         self._code = code
-        files = Files(view.sources, (self._folder, *_DEVICES))
+        whole, partly = mounts.split(view)
+        files = Files(tuple(whole), (self._folder, *_DEVICES), tuple(partly))
         layer = Layer(compiled_filter(alone=True).hex(), files, own_users=False)
         super().__init__(harness, {self._folder: 0o700}, layer, self._launch)
 

@@ -84,7 +84,7 @@ def _launch(
         for path, content in sorted(files.items()):
             arguments += ["--perms", "0444", "--file", handed_over(content), f"{_CODE}/{path}"]
         arguments += ["--seccomp", handed_over(compiled_filter())]
-        for folder in (_CODE, "/dev", "/"):  # last: nothing can be mounted on a read-only root
+        for folder in (_CODE, "/dev/pts", "/dev", "/"):  # last: nothing can be mounted on a read-only root
             arguments += ["--remount-ro", folder]
         plan = handed_over(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
         bubblewrap = [shutil.which("bwrap") or "bwrap", "--args", plan, "--", *command]

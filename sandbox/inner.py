@@ -59,6 +59,7 @@ ABI_SCOPE = 6
 _FS_ALL = 0xFFFF
 _FS_OF_FILES = 0xC007
 _FS_READ = 0x000D
+_FS_LIST = 0x0008
 _FS_WRITE = _FS_ALL & ~0x8840  # no devices
 _BIND_AND_CONNECT_TCP = 3
 _SCOPE_ABSTRACT_UNIX_SOCKET_AND_SIGNAL = 3
@@ -88,11 +89,12 @@ class _PathRule(ctypes.Structure):
 
 
 class Files(NamedTuple):
-    """Which files a Landlock domain may use: `read` (also executed and listed) and `write` (also read), with all
-    beneath. Paths that do not exist are left out."""
+    """Which files a Landlock domain may use: `read` (also executed and listed), `write` (also read), and those of which
+    only names may be `listed`; each with all beneath. Paths that do not exist are left out."""
 
     read: tuple[str, ...]
     write: tuple[str, ...]
+    listed: tuple[str, ...] = ()
 
 
 class Layer(NamedTuple):
@@ -114,7 +116,7 @@ class Layer(NamedTuple):
     def from_plain(cls, data: list[Any]) -> Layer:
         """From JSON."""
         code, files, *rest = data
-        return cls(code, None if files is None else Files(tuple(files[0]), tuple(files[1])), *rest)
+        return cls(code, None if files is None else Files(*map(tuple, files)), *rest)
 
 
 class _Filter(ctypes.Structure):
@@ -204,7 +206,8 @@ def restrict_self(files: Files | None = None) -> None:
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset failed")
     try:
-        for paths, rights in ((files.read, _FS_READ), (files.write, _FS_WRITE)) if files is not None else ():
+        given = () if files is None else zip(files, (_FS_READ, _FS_WRITE, _FS_LIST), strict=True)
+        for paths, rights in given:
             for path in paths:
                 _allow(ruleset, path, rights)
         if _libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) != 0:

@@ -10,11 +10,13 @@ Frames of the streams: `length u32 | body length u64 | JSON message | body` towa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 from . import protocol
@@ -28,8 +30,7 @@ MESSAGE_BYTES = 1 << 16
 INWARD = struct.Struct("<IQ")
 OUTWARD = struct.Struct("<cI")
 
-_READ_BYTES = 1 << 16
-_COPY_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 18
 
 
 class Line(ABC):
@@ -109,9 +110,14 @@ class SocketLine(Line):
 
 
 class StreamLine(Line):
-    """Standard input and output, which nobody else can use afterwards: what is printed goes to standard error."""
+    """Standard input and output, which nobody else can use afterwards: what is printed goes to standard error.
+
+    What it relays is one candidate's and not for the next one, whose memory begins as a copy of this process's: it goes
+    through one buffer, which is wiped.
+    """
 
     def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._in, self._out = os.dup(0), os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         os.dup2(nothing, 0)
@@ -151,12 +157,21 @@ class StreamLine(Line):
     def _into_memory(self, size: int) -> int | None:
         request = os.memfd_create("request", os.MFD_CLOEXEC)
         while size:
-            part = os.read(self._in, min(size, _COPY_BYTES))
-            if not part:
-                return None
-            size -= len(part)
-            _write(request, part)
+            with self._read(self._in, size) as part:
+                if not part:
+                    return None
+                size -= len(part)
+                _write(request, part)
         return request
+
+    @contextlib.contextmanager
+    def _read(self, descriptor: int, most: int) -> Iterator[memoryview]:
+        """What is there now, at most so much and a buffer's worth; wiped afterwards."""
+        part = self._buffer[: os.readv(descriptor, [self._buffer[:most]])]
+        try:
+            yield part
+        finally:
+            part[:] = bytes(len(part))
 
     def _channels(self, request: int) -> Channels:
         ends = []
@@ -170,8 +185,9 @@ class StreamLine(Line):
         """See `Line`."""
         self._emit(b"m", json.dumps(message).encode())
 
-    def _emit(self, kind: bytes, data: bytes) -> None:
-        _write(self._out, OUTWARD.pack(kind, len(data)) + data)
+    def _emit(self, kind: bytes, data: bytes | memoryview) -> None:
+        _write(self._out, OUTWARD.pack(kind, len(data)))
+        _write(self._out, data)
 
     def close_in_child(self) -> None:
         """See `Line`."""
@@ -194,15 +210,15 @@ class StreamLine(Line):
             self._relay(descriptor)
 
     def _relay(self, descriptor: int) -> None:
-        data = os.read(descriptor, _READ_BYTES)
-        if not data:
-            os.close(descriptor)
-            del self._made[descriptor]
-            return
-        wanted = data[: self._left[descriptor]]
-        self._left[descriptor] -= len(wanted)
-        if wanted:
-            self._emit(self._made[descriptor], wanted)
+        with self._read(descriptor, _BUFFER_BYTES) as data:
+            if not data:
+                os.close(descriptor)
+                del self._made[descriptor]
+                return
+            wanted = data[: self._left[descriptor]]
+            self._left[descriptor] -= len(wanted)
+            if wanted:
+                self._emit(self._made[descriptor], wanted)
 
     def finish(self) -> None:
         """See `Line`."""
@@ -210,7 +226,7 @@ class StreamLine(Line):
             self._relay(next(iter(self._made)))
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

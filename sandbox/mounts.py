@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Bind", "Hide", "Link", "View", "host_view", "interpreter", "narrow_view"]
+__all__ = ["Bind", "Hide", "Link", "View", "host_view", "interpreter", "narrow_view", "split"]
 
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -70,6 +70,24 @@ def host_view(hidden: Iterable[Path]) -> View:
         elif os.path.isdir(folder):
             binds[folder] = folder
     return _view(binds, links, _SYSTEM_FILES, hidden)
+
+
+def split(view: View) -> tuple[list[str], list[str]]:
+    """Paths of which all beneath is shown by `view`, and folders of which only some is: for what cannot put one folder
+    over another."""
+    hidden = {Path(os.path.realpath(entry.target)) for entry in view.entries if isinstance(entry, Hide)}
+    whole, partly, todo = [], [], list(view.sources)
+    while todo:
+        path = todo.pop()
+        real = Path(os.path.realpath(path))
+        if real in hidden:
+            continue
+        if any(folder.is_relative_to(real) for folder in hidden):
+            partly.append(path)
+            todo += [os.path.join(path, name) for name in os.listdir(path)]
+        else:
+            whole.append(path)
+    return whole, partly
 
 
 def narrow_view(hidden: Iterable[Path]) -> View:

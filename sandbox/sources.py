@@ -43,9 +43,10 @@ def harness_files(harness: Harness) -> dict[str, bytes]:
 
 
 def project_folders(harness: Harness) -> set[Path]:
-    """Real folders of the packages involved, and of the source trees they are developed in: never visible as such."""
+    """Real folders that are never visible as such: those named, those of the packages involved, and of the source trees
+    they are developed in."""
     names = {__name__, harness.entry, *harness.modules}
-    folders: set[Path] = set()
+    folders = {Path(folder).resolve() for folder in harness.hidden}
     for top in {name.partition(".")[0] for name in names}:
         for location in _specs(top)[0].submodule_search_locations or ():
             package = Path(location).resolve()

@@ -8,8 +8,10 @@ two samples a tree can overshoot.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
+import struct
 from collections.abc import Iterator, Sequence
 
 from ._base import Limits
@@ -32,6 +34,9 @@ MAX_FILES = 4096
 
 #: Where a container sees its own memory cgroup, version 2 or 1.
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+#: FS_IOC_GETFLAGS and FS_IOC_SETFLAGS, and of the flags those that a folder's owner may set.
+_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+_USERS_FLAGS = 0x000100FF
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -230,6 +235,7 @@ def empty_folder(path: str, mode: int) -> None:
     try:
         way: list[tuple[str, list[str]]] = []  # the folders entered, each with its siblings still to do
         folders = _remove_files(here)
+        _reset_flags(here)
         while folders or way:
             if folders:
                 name = folders.pop()
@@ -246,6 +252,16 @@ def empty_folder(path: str, mode: int) -> None:
     for attribute in os.listxattr(path):
         os.removexattr(path, attribute)
     os.utime(path, (0, 0))
+
+
+def _reset_flags(folder: int) -> None:
+    """Take away the flags that `chattr` gives; file systems without have none."""
+    try:
+        (flags,) = struct.unpack("l", fcntl.ioctl(folder, _GET_FLAGS, bytes(struct.calcsize("l"))))
+    except OSError:
+        return
+    if flags & _USERS_FLAGS:
+        fcntl.ioctl(folder, _SET_FLAGS, struct.pack("l", flags & ~_USERS_FLAGS))
 
 
 def _remove_files(folder: int) -> list[str]:

@@ -60,7 +60,10 @@ def _confirm(journal: Journal, count: int, *, quiet: bool, named: bool) -> dict[
     evidence = _evidence(journal, [key for key, _ in chosen])
     found = confirmation.corrected(task, chosen, evidence)
     again = _scored_again(journal, task, seeds, [key for key, _ in chosen])
-    entries = [{**entry.to_json(), "rescore": again.get(entry.key)} for entry in found]
+    alarms = journal.alarms()
+    entries = [
+        {**entry.to_json(), "rescore": again.get(entry.key), "alarms": alarms.get(entry.key, [])} for entry in found
+    ]
     document = {"alpha": task.alpha, "finalists": entries}
     if document not in journal.notes("confirmation")[-1:]:
         journal.add_note("confirmation", document)
@@ -162,8 +165,17 @@ def _print(known: Mapping[str, JSON], task: Task) -> None:
         return
     for rank, entry in enumerate(known["finalists"], 1):
         _print_finalist(rank, entry, task)
-    if not any(entry["confirmed"] for entry in known["finalists"]):
+    confirmed = [entry for entry in known["finalists"] if entry["confirmed"]]
+    if not confirmed:
         print("result: no finalist is confirmed. The search-time scores are not to be claimed.")
+    elif all(entry["alarms"] for entry in confirmed):
+        print("result: no finalist is confirmed without an alarm. Find out what raised it before you claim anything.")
+
+
+def _standing(entry: Mapping[str, JSON]) -> str:
+    from discovery.view.text import standing
+
+    return standing(entry, entry["alarms"]).replace("confirmed", "CONFIRMED" if entry["confirmed"] else "confirmed")
 
 
 def _print_finalist(rank: int, entry: Mapping[str, JSON], task: Task) -> None:
@@ -172,10 +184,11 @@ def _print_finalist(rank: int, entry: Mapping[str, JSON], task: Task) -> None:
     evidence = entry["evidence"]
     low, high = evidence["interval"]
     adjusted = "" if entry["adjusted_p"] is None else f", p = {entry['adjusted_p']:.2g} after Holm"
-    print(f"{rank}. {entry['key'][:12]}  {'CONFIRMED' if entry['confirmed'] else 'not confirmed'}{adjusted}")
+    print(f"{rank}. {entry['key'][:12]}  {_standing(entry)}{adjusted}")
     print(f"   {evidence['claim']}")
-    for alarm in (entry.get("rescore") or {}).get("alarms", ()):
-        print(f"   ALARM: {printable(alarm)}")
+    for alarm in entry["alarms"]:
+        told = alarm.removeprefix(f"program {entry['key'][:12]}: ")
+        print(f"   ALARM: {printable(told)}")
     print(
         f"   search {entry['search_score']:+.4f}; confirmed effect {evidence['effect']:+.4f} [{low:+.4f}, {high:+.4f}]"
     )

@@ -23,7 +23,8 @@ def command(
 ) -> None:
     """Write a self-contained module, its evidence and its self-test.
 
-    Without an ID: the best confirmed program, else the best by search score, which is then said to be unconfirmed.
+    Without an ID: the best confirmed program, one without an alarm before one with; else the best by search score,
+    which is then said to be unconfirmed.
 
     discovery export @last
 
@@ -40,10 +41,11 @@ def command(
         notes = journal.notes("confirmation")
         entries = notes[-1]["finalists"] if notes else []
         confirmed = [entry for entry in entries if entry["confirmed"]]
+        alarms = journal.alarms()
         if prefix is not None:
             key = journal.find(prefix)
         elif confirmed:
-            key = max(confirmed, key=lambda entry: entry["evidence"]["effect"])["key"]
+            key = max(confirmed, key=lambda entry: (entry["key"] not in alarms, entry["evidence"]["effect"]))["key"]
         elif best := journal.best(1):
             key = best[0][0]
         else:
@@ -53,9 +55,12 @@ def command(
         target = write_bundle(folder, task, journal, key, default_name(task, key) if name is None else name)
     if as_json:
         holds = key in {entry["key"] for entry in confirmed}
-        print(json.dumps({"schema": "discovery.export/1", "path": str(target), "program": key, "confirmed": holds}))
+        found = {"path": str(target), "program": key, "confirmed": holds, "alarms": alarms.get(key, [])}
+        print(json.dumps({"schema": "discovery.export/1", **found}))
         return
     print(target)
+    for alarm in alarms.get(key, []):
+        print(f"ALARM: {alarm}; its evidence says so", file=sys.stderr)
     if key not in {entry["key"] for entry in confirmed}:
         seed = "; it is one of the task's own seed programs" if origin == "seed" else ""
         print(f"note: this program is not confirmed{seed}; its evidence says so", file=sys.stderr)

@@ -33,19 +33,23 @@ def command(
     from discovery.cli._sandbox import sandbox_report
     from discovery.export import read_bundle, verify
     from discovery.task import load_task
+    from discovery.view.text import printable
 
     document, files = read_bundle(path)
     spec = _trusted_task(document["run"]["task"], task)
     require_packages(load_task(spec))
     backend = sandbox_report(sandbox or "auto")["backend"]
     print(f"re-checking {document['name']} in sandbox {backend} ...", file=sys.stderr)
+    alarms = [str(alarm) for alarm in document.get("alarms", ())]
     result = asyncio.run(verify(spec, document, files, backend))
     if as_json:
         checks = [{"name": name, "holds": holds, "detail": detail} for name, holds, detail in result.checks]
-        print(json.dumps({"schema": "discovery.verify/1", "holds": result.holds, "checks": checks}))
+        print(json.dumps({"schema": "discovery.verify/1", "holds": result.holds, "alarms": alarms, "checks": checks}))
     else:
         for name, holds, detail in result.checks:
             print(f"{'ok    ' if holds else 'FAILED'}  {name}: {detail}")
+        for alarm in alarms:
+            print(f"ALARM   recorded by the run: {printable(alarm)}")
         print("the evidence holds" if result.holds else "the evidence does not hold")
     raise typer.Exit(0 if result.holds else 1)
 

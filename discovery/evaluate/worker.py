@@ -14,6 +14,7 @@ import io
 import math
 import os
 import signal
+import site
 import sys
 import time
 import traceback
@@ -43,7 +44,9 @@ class _Evaluator:
         self.sandbox = open_sandbox(sandbox, Options(**options))
         if sandbox != "unsafe":
             self._require()
-        self.slot: Slot = self.sandbox.open(self.task.harness, self.task.slot_limits)
+        harness = self.task.harness
+        harness = replace(harness, hidden=(*harness.hidden, *_folders_of(self.task)))
+        self.slot: Slot = self.sandbox.open(harness, self.task.slot_limits)
 
     def _require(self) -> None:
         report = self.sandbox.capabilities()
@@ -91,6 +94,18 @@ class _Evaluator:
         return asdict(
             _require(self.task.verify(request["files"], request["provenance"], context), Verification, "verify")
         )
+
+
+def _folders_of(task: Task) -> list[str]:
+    """Where the task's own code and data lie: wherever that is, no candidate may look there."""
+    name = type(task).__module__
+    package = sys.modules[name.partition(".")[0]]
+    if hasattr(package, "__path__"):
+        return list(package.__path__)
+    file = getattr(sys.modules[name], "__file__", None)
+    folder = None if file is None else os.path.dirname(os.path.realpath(file))
+    # A lone module among the installed packages cannot be hidden without them.
+    return [] if folder is None or folder in map(os.path.realpath, site.getsitepackages()) else [folder]
 
 
 def _require(found: object, kind: type[_Record], method: str) -> _Record:

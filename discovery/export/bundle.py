@@ -89,6 +89,7 @@ def provenance(journal: Journal, key: str) -> dict[str, JSON]:
             "parents": list(row.parents),
         },
         "search": {"note": "search-time scores select; they are not claims", "verdicts": verdicts},
+        "alarms": journal.alarms().get(key, []),
         "confirmation": None if entry is None else entry | {"finalists": len(notes[-1]["finalists"])},
     }
 

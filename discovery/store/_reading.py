@@ -171,6 +171,15 @@ class Reading:
             for key, document, times in self._rows(BEST, (n,))
         ]
 
+    def alarms(self) -> dict[str, list[str]]:
+        """What a person should look at before believing a program's score: messages by program key, oldest first."""
+        found: dict[str, list[str]] = {}
+        for (text,) in self._rows("SELECT document FROM event WHERE note = 0 AND kind = 'Alarm' ORDER BY id"):
+            alarm = self._sound(json.loads, text)
+            if alarm.get("key") is not None:
+                found.setdefault(alarm["key"], []).append(alarm["message"])
+        return found
+
     def measured_again(self) -> dict[str, Verdict]:
         """The programs that were measured again, by key: each with the means over all measurements in the place of its
         score and cases, or with the verdict of a measurement that failed."""

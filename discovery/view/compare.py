@@ -150,6 +150,7 @@ def _finalist(journal: Journal) -> dict[str, JSON] | None:
         "claim": evidence["claim"],
         "effect": evidence["effect"],
         "interval": evidence["interval"],
+        "alarms": journal.alarms().get(entry["key"], []),
     }
 
 
@@ -194,7 +195,8 @@ def compare_view(found: Mapping[str, JSON]) -> list[RenderableType]:
             continue
         low, high = best["interval"]
         effect = score_text(best["effect"], signed=True)
-        claim = ("" if best["confirmed"] else "NOT CONFIRMED: ") + one_line(best["claim"], 160)
+        warnings = ("" if best["confirmed"] else "NOT CONFIRMED: ") + ("ALARM: " if best["alarms"] else "")
+        claim = warnings + one_line(best["claim"], 160)
         interval = f"[{score_text(low, signed=True)}, {score_text(high, signed=True)}]"
         results.add_row(name, str(run["proposals"]), spent, best["id"], effect, interval, claim)
     sentences = [_sentence(entry) for entry in found["differences"]] if not found["by_seed"] else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.syntax import Syntax
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from discovery.model import JSON
 from discovery.store import Journal
-from discovery.view.text import one_line, printable, score_text
+from discovery.view.text import one_line, printable, score_text, standing
 
 __all__ = ["program_data", "program_view"]
 
@@ -25,7 +25,6 @@ def program_data(journal: Journal, key: str) -> dict[str, JSON]:
     final = journal.measured_again().get(key, row.verdict)
     notes = journal.notes("confirmation")
     entries = [entry for note in notes[-1:] for entry in note["finalists"] if entry["key"] == key]
-    events = [event for event in journal.events() if event["event"] == "Alarm" and event["key"] == key]
     return {
         "id": row.program.id,
         "key": key,
@@ -40,7 +39,7 @@ def program_data(journal: Journal, key: str) -> dict[str, JSON]:
         "evidence": {} if final is None else dict(final.evidence),
         "verdicts": [verdict.to_json() for verdict in journal.verdicts(key)],
         "confirmation": entries[0] if entries else None,
-        "alarms": [event["message"] for event in events],
+        "alarms": journal.alarms().get(key, []),
     }
 
 
@@ -66,20 +65,19 @@ def program_view(data: Mapping[str, JSON]) -> list[RenderableType]:
         grid.add_row("evidence" if place == 0 else "", f"{one_line(name, 40)}: {_value(value)}")
     for message in data["alarms"]:
         grid.add_row(Text("ALARM", style="bold red"), Text(printable(message), style="red"))
-    _confirmation(grid, data["confirmation"])
+    _confirmation(grid, data["confirmation"], data["alarms"])
     code = Syntax(
         printable(data["source"].rstrip("\n")), "python", line_numbers=True, background_color="default", word_wrap=True
     )
     return [grid, Text(), code, Text(), _verdicts(data["verdicts"])]
 
 
-def _confirmation(grid: Table, entry: Mapping[str, JSON] | None) -> None:
+def _confirmation(grid: Table, entry: Mapping[str, JSON] | None, alarms: Sequence[str]) -> None:
     if entry is None:
         return
     evidence = entry["evidence"]
     low, high = evidence["interval"]
-    word = "confirmed" if entry.get("confirmed", evidence["confirmed"]) else "not confirmed"
-    grid.add_row("confirmation", f"{word}: {printable(evidence['claim'])}")
+    grid.add_row("confirmation", f"{standing(entry, alarms)}: {printable(evidence['claim'])}")
     effect = f"effect {score_text(evidence['effect'], signed=True)} [{score_text(low)}, {score_text(high)}]"
     adjusted = "" if entry["adjusted_p"] is None else f", p = {entry['adjusted_p']:.2g} after correction"
     grid.add_row("", effect + adjusted)

@@ -17,7 +17,7 @@ from rich.text import Text
 from discovery.errors import DiscoveryError
 from discovery.model import JSON, MEASURE
 from discovery.store import Journal, lease_holder
-from discovery.view.text import about, duration, one_line, printable, score_text, sparkline
+from discovery.view.text import about, duration, one_line, printable, score_text, sparkline, standing
 
 __all__ = [
     "best_curve",
@@ -73,6 +73,7 @@ def _best(journal: Journal) -> dict[str, JSON] | None:
     if not found:
         return None
     key, verdict = found[0]
+    alarms = journal.alarms().get(key, [])
     return {
         "id": key[:12],
         "key": key,
@@ -80,6 +81,7 @@ def _best(journal: Journal) -> dict[str, JSON] | None:
         "score": verdict.score,
         "stage": verdict.stage,
         "cases": dict(verdict.cases),
+        "alarms": alarms,
     }
 
 
@@ -112,6 +114,7 @@ def run_summary(journal: Journal) -> dict[str, JSON]:
             if event["event"] == "Improved"
         ],
         "alarms": [event["message"] for event in events if event["event"] == "Alarm"],
+        "alarmed": sorted(journal.alarms()),
         "confirmation": notes[-1] if notes else None,
     }
 
@@ -142,7 +145,7 @@ def runs_table(entries: Iterable[Mapping[str, JSON]], now: datetime | None = Non
             continue
         best = entry["best"]
         count = f"{entry['proposals']}/{entry['max_proposals'] or '?'}"
-        score = score_text(best["score"]) if best else "-"
+        score = score_text(best["score"]) + (" ALARM" if best["alarms"] else "") if best else "-"
         task = one_line(Path(entry["task"]).name, 40)
         cells = [entry["name"], task, state, count, score, *([spent_text(entry["spent"])] if spent else [])]
         table.add_row(*cells, _age(entry["created"], now))
@@ -218,8 +221,8 @@ def _confirmation_rows(grid: Table, summary: Mapping[str, JSON]) -> None:
         grid.add_row("confirmed", "there was no finalist to confirm")
     for place, entry in enumerate(note["finalists"]):
         evidence = entry["evidence"]
-        word = "confirmed" if entry.get("confirmed", evidence["confirmed"]) else "not confirmed"
-        claim = f"{entry['key'][:12]} {word}: {one_line(evidence['claim'], 160)}"
+        alarms = summary["alarms"] if entry["key"] in summary["alarmed"] else ()
+        claim = f"{entry['key'][:12]} {standing(entry, alarms)}: {one_line(evidence['claim'], 160)}"
         grid.add_row("confirmed" if place == 0 else "", claim)
 
 
@@ -228,7 +231,7 @@ def program_list(journal: Journal) -> list[dict[str, JSON]]:
 
     One that was measured again has the mean of its scores, or the status of the measurement that failed.
     """
-    anew = journal.measured_again()
+    anew, alarms = journal.measured_again(), journal.alarms()
     rows = [(row, anew.get(row.program.key, row.verdict)) for row in journal.programs()]
     return [
         {
@@ -240,6 +243,7 @@ def program_list(journal: Journal) -> list[dict[str, JSON]]:
             "operator": row.operator,
             "index": row.first,
             "stage": None if verdict is None else verdict.stage,
+            "alarms": alarms.get(row.program.key, []),
         }
         for row, verdict in rows
     ]
@@ -254,7 +258,7 @@ def programs_table(programs: Iterable[Mapping[str, JSON]]) -> Table:
     for row in ranked:
         table.add_row(
             row["id"],
-            row["status"] or "in flight",
+            (row["status"] or "in flight") + (", ALARM" if row["alarms"] else ""),
             score_text(row["score"]),
             row["stage"] or "",
             str(row["index"]),

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-__all__ = ["about", "duration", "one_line", "printable", "score_text", "sparkline"]
+from discovery.model import JSON
+
+__all__ = ["about", "duration", "one_line", "printable", "score_text", "sparkline", "standing"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _HIDDEN = ("Cc", "Cf", "Cs")  # controls, invisible formatting (also right-to-left overrides), lone surrogates
+
+
+def standing(entry: Mapping[str, JSON], alarms: Sequence[str]) -> str:
+    """How a finalist of a journaled confirmation stands: what its test says, never without the alarms on it."""
+    confirmed = entry.get("confirmed", entry["evidence"]["confirmed"])
+    return ("confirmed" if confirmed else "not confirmed") + (", but with an ALARM" if alarms else "")
 
 
 def printable(text: str) -> str:

@@ -91,6 +91,7 @@ def _header(name: str, provenance: Mapping[str, JSON], told: str) -> str:
             f"By its record: run {run['name']}, task {run['task']}, created {run['created']}; program {program['id']}, "
             f"proposal {program['proposal']} of {run['proposals']}.",
             told,
+            *(f"ALARM: {alarm}" for alarm in provenance.get("alarms", ())),
         ]
     )
 

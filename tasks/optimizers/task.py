@@ -123,6 +123,7 @@ def _header(name: str, provenance: Mapping[str, JSON]) -> str:
         lines.append(f"{word} {entry['evidence']['claim']}")
         if entry["adjusted_p"] is not None:
             lines.append(f"p after Holm's correction over {entry['finalists']} finalists: {entry['adjusted_p']:.2g}.")
+    lines += [f"ALARM: {alarm}" for alarm in provenance.get("alarms", ())]
     return "\n".join(lines)
 
 

@@ -83,6 +83,7 @@ def _header(task: PythonTask, name: str, provenance: Mapping[str, JSON], tested:
         lines += ["not confirmed: no fresh cases were tried"]
     else:
         lines += [("confirmed: " if confirmation["confirmed"] else "") + confirmation["evidence"]["claim"]]
+    lines += [f"ALARM: {alarm}" for alarm in provenance.get("alarms", ())]
     lines += ["A program that was evolved ran in a sandbox so far. Read it before you run it elsewhere."]
     lines += [f"Self-test: python {name}.py" if tested else "No self-test: its cases are too long to keep here."]
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)

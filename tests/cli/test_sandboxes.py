@@ -103,3 +103,18 @@ def test_a_score_that_does_not_reproduce_raises_an_alarm_that_stays_visible(home
     again = here("confirm", "@last", "--finalists", "1", "--json", cwd=home)
     assert json.loads(again.stdout)["finalists"][0]["rescore"]["alarms"], "known without measuring again"
     assert "scoring them again" not in again.stderr
+    assert "CONFIRMED, but with an ALARM" in confirmed.stdout and "confirmed without an alarm" in confirmed.stdout
+    assert "confirmed, but with an ALARM" in here("show", "@last", cwd=home).stdout
+    assert "confirmed, but with an ALARM" in program
+    assert "scored, ALARM" in here("show", "@last", "--programs", cwd=home).stdout
+    rows = json.loads(here("show", "@last", "--programs", "--json", cwd=home).stdout)["programs"]
+    assert [row["key"] for row in rows if row["alarms"]] == [key]
+    exported = here("export", f"@last:{key[:12]}", cwd=home)
+    assert "ALARM" in exported.stderr
+    document = json.loads((Path(exported.stdout.strip()) / "evidence.json").read_text())
+    assert document["confirmation"]["confirmed"] and any("does not reproduce" in told for told in document["alarms"])
+    verified = here("verify", exported.stdout.strip(), "--task", "./toy", cwd=home)
+    assert "ALARM   recorded by the run" in verified.stdout
+    assert json.loads(here("export", f"@last:{key[:12]}", "--json", cwd=home).stdout)["alarms"]
+    listed = json.loads(here("list", "--json", cwd=home).stdout)["runs"][0]["best"]
+    assert bool(listed["alarms"]) == (listed["key"] == key)

@@ -14,6 +14,33 @@ def run():
     json.dumps = lambda *a, **k: '{"status":"ok","value":{"score":1e308},"arrays":[],"detail":{},"extra":1}'
     return {"n": 1}
 """
+_FRAME = (
+    'def run():\n    head, tail = b\'{{"status":"ok","value":{{"x":\', b\'}},"arrays":[],"detail":{{}}}}\'\n'
+    "    raw_answer(head + {} + tail)"
+)
+#: To find the second one must not take the owner long.
+_KEY_TWICE = _FRAME.format("b'{' + b','.join(b'\"%d\":1' % n for n in range(200_000)) + b',\"199999\":1}'")
+_LATE_THREAD = """
+import threading, time
+def run():
+    threading.Thread(target=lambda: (time.sleep(30), raw_answer(b"{}")), daemon=True).start()
+    raise SystemExit
+"""
+_LAST_WISHES = """
+import atexit, time
+class Last:
+    def __del__(self): time.sleep(600)
+kept = Last()
+def run():
+    atexit.register(time.sleep, 600)
+    return {"n": 1}
+"""
+_STOPPED_FORK = """
+import os, signal
+def run():
+    if os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)
+    return {"n": 1}
+"""
 #: Programs of whose end the status is all that matters.
 _PROGRAMS: tuple[tuple[str, AnswerStatus, str], ...] = (
     (
@@ -25,6 +52,27 @@ _PROGRAMS: tuple[tuple[str, AnswerStatus, str], ...] = (
     ("answers a list", "invalid", "def run(): return [1]"),
     ("answers NaN", "invalid", "def run(): return {'x': float('nan')}"),
     ("answers infinity", "invalid", "def run(): return {'x': 1e999}"),
+    (
+        "answers what only looks like a dict",
+        "invalid",
+        "import collections\ndef run(): return collections.UserDict(x=1)",
+    ),
+    ("answers a dict of its own kind", "invalid", "class D(dict): pass\ndef run(): return D(x=1)"),
+    ("answers keys that are numbers", "invalid", "def run(): return {1: 2}"),
+    ("answers a key that is no text", "invalid", "def run(): return {chr(0xdfff): 1}"),
+    ("frame of a key twice, after many", "invalid", _KEY_TWICE),
+    ("frame of a million values", "invalid", _FRAME.format("b'[' + b'1,' * 1_000_001 + b'1]'")),
+    ("frame of a number of a million digits", "invalid", _FRAME.format("b'9' * 1_000_000")),
+    ("closes every descriptor", "invalid", "import os\ndef run():\n    os.closerange(0, 1024)\n    return {'n': 1}"),
+    (
+        "becomes another program",
+        "invalid",
+        "import os, sys\ndef run(): os.execv(sys.executable, [sys.executable, '-V'])",
+    ),
+    ("leaves while a thread would answer", "invalid", _LATE_THREAD),
+    ("hangs in its last wishes", "ok", _LAST_WISHES),
+    ("leaves while it is imported", "invalid", "import os\nos._exit(0)\ndef run(): pass"),
+    ("leaves a stopped fork", "ok", _STOPPED_FORK),
     ("answers a set", "invalid", "def run(): return {'x': {1}}"),
     ("answers a huge integer", "invalid", "def run(): return {'x': 10 ** 10_000}"),
     ("answers a lone surrogate", "invalid", "def run(): return {'x': chr(0xd800)}"),

@@ -114,6 +114,46 @@ KERNEL: tuple[Attack, ...] = (
         outcomes("EPERM"),
     ),
     attack(
+        "clocks, names and logs of the machine",
+        "syscall_filter",
+        "ok",
+        """
+        import socket
+        def run():
+            return {
+                "settimeofday": syscall(164, 0, 0),
+                "clock_settime": syscall(227, 0, 0),
+                "clock_adjtime": syscall(305, 0, 0),
+                "adjtimex": syscall(159, 0),
+                "sethostname": attempt(socket.sethostname, "x"),
+                "syslog": syscall(103, 3, 0, 0),
+                "acct": syscall(163, 0),
+                "quotactl": syscall(179, 0, 0, 0, 0),
+                "personality": syscall(135, 0x0040000),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
+        "memory of the warm process by its number",
+        "syscall_filter",
+        "ok",
+        """
+        import os
+        def run():
+            warm = os.getppid()
+            return {
+                "advice": syscall(440, os.pidfd_open(warm), 0, 0, 0, 0),
+                "release": syscall(448, os.pidfd_open(warm), 0),
+                "migrate": syscall(256, warm, 1, 0, 0),
+                "move": syscall(279, warm, 0, 0, 0, 0, 0),
+                "its descriptors": syscall(438, os.pidfd_open(warm), 0, 0),
+                "secret memory": syscall(447, 0),
+            }
+        """,
+        outcomes("EPERM"),
+    ),
+    attack(
         "system calls of the future",
         "syscall_filter",
         "ok",

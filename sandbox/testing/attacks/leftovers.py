@@ -99,6 +99,117 @@ LEFTOVERS: tuple[Leftover, ...] = (
         """,
     ),
     _leftover(
+        "flags of the folder itself",
+        "fs_isolated",
+        """
+        import fcntl, os, struct
+        def run():
+            for folder in (os.environ["TMPDIR"], "/dev/shm"):
+                for flags in (0x40, 0x80, 0xC0):  # not to be dumped, no times of access
+                    attempt(lambda: fcntl.ioctl(os.open(folder, os.O_RDONLY), 0x40086602, struct.pack("l", flags)))
+        """,
+        """
+        import fcntl, os, struct
+        def run():
+            found = []
+            for folder in (os.environ["TMPDIR"], "/dev/shm"):
+                def look():
+                    here = os.open(folder, os.O_RDONLY)
+                    if struct.unpack("l", fcntl.ioctl(here, 0x80086601, bytes(8)))[0] & 0xC0: found.append(folder)
+                attempt(look)
+            return {"found": found}
+        """,
+    ),
+    _leftover(
+        "rights that a folder hands on",
+        "fs_isolated",
+        """
+        import os, struct
+        def run():
+            entries = ((1, 7, -1), (2, 7, 65534), (4, 7, -1), (16, 7, -1), (32, 7, -1))
+            acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+            for folder in (os.environ["TMPDIR"], "/dev/shm"):
+                for kind in ("default", "access"): attempt(os.setxattr, folder, f"system.posix_acl_{kind}", acl)
+        """,
+    ),
+    _leftover(
+        "its source, its answer and its logs in memory",
+        "",
+        """
+        import os
+        def run():
+            text = "it-was-%s-here-0815" % "KILROY"  # KILROY-WAS-HERE-0815
+            os.write(1, text.encode() * 20)
+            os.write(2, text.encode() * 20)
+            return {"answer": text * 20}
+        """,
+        """
+        import re
+        def run():
+            found = []
+            for line in open("/proc/self/maps"):
+                begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+                with open("/proc/self/mem", "rb", buffering=0) as memory:
+                    try:
+                        memory.seek(begin)
+                        content = memory.read(end - begin)
+                    except (OSError, OverflowError, ValueError):
+                        continue
+                if re.search(b"KILRO[Y]-WAS-HERE|it-was-KILRO[Y]-here", content): found.append(line.split()[-1])
+            return {"found": found}
+        """,
+    ),
+    _leftover(
+        "descriptors in flight, timers and watches",
+        "pid_tree_kill",
+        """
+        import array, os, signal, socket
+        def run():
+            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            for _ in range(20):
+                attempt(here.sendmsg, [b"x"], [(1, 1, array.array("i", [there.fileno(), here.fileno()]))])
+            syscall(283, 1, 0)
+            attempt(lambda: syscall(294, 0))
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
+            signal.signal(signal.SIGVTALRM, signal.SIG_IGN)
+        """,
+        """
+        import os, signal
+        def run():
+            more = [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+            timers = [signal.getitimer(which)[0] for which in (0, 1, 2)]
+            return {"found": (more if len(more) > 4 else []) + [t for t in timers if t]}
+        """,
+    ),
+    _leftover(
+        "storage of the code, the interpreter and devices",
+        "fs_isolated",
+        """
+        import json, os, sys
+        def run():
+            folders = ("/", "/sandbox", "/sandbox/code", "/dev", "/dev/pts", "/proc", os.path.dirname(json.__file__))
+            for folder in folders:
+                attempt(os.setxattr, folder, "user.left", b"1")
+                attempt(os.utime, folder, (7, 7))
+                attempt(os.chmod, folder, 0o711)
+                attempt(lambda: open(folder + "/left-behind", "w"))
+                attempt(os.mkdir, folder + "/left-behind.d")
+        """,
+        """
+        import json, os
+        def run():
+            folders = ("/", "/sandbox", "/sandbox/code", "/dev", "/dev/pts", os.path.dirname(json.__file__))
+            found = []
+            for folder in filter(os.path.isdir, folders):
+                def look():
+                    found.extend(name for name in os.listdir(folder) if name.startswith("left-behind"))
+                attempt(look)
+                attempt(lambda: found.append(os.getxattr(folder, "user.left").decode()))
+                if os.stat(folder).st_mtime == 7: found.append(folder)
+            return {"found": found}
+        """,
+    ),
+    _leftover(
         "deep folders",
         "fs_isolated",
         """

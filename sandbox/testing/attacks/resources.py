@@ -342,6 +342,41 @@ _TIME_AND_PLACE: tuple[Attack, ...] = (
         wall_seconds=0.3,
     ),
     attack(
+        "sleep while it is imported",
+        "",
+        "timeout",
+        """
+        import time
+        time.sleep(600)
+        def run(): pass
+        """,
+        lambda answer: answer.clock_limited,
+        wall_seconds=0.3,
+    ),
+    attack(
+        "memory in pipes",
+        "per_process_memory",
+        "ok",
+        """
+        import fcntl, os
+        def run():
+            ends, size = [], 0
+            def fill():
+                nonlocal size
+                while True:
+                    ends.append(os.pipe())
+                    os.set_blocking(ends[-1][1], False)
+                    attempt(fcntl.fcntl, ends[-1][1], 1031, 1 << 30)
+                    try:
+                        while True: size += os.write(ends[-1][1], bytes(1 << 16))
+                    except BlockingIOError: pass
+            outcome = attempt(fill)
+            for end in (end for pair in ends for end in pair): os.close(end)
+            return {"outcome": outcome, "size": size}
+        """,
+        lambda answer: answer.value["outcome"] == "EMFILE" and answer.value["size"] <= KIT_LIMITS.open_files << 20,
+    ),
+    attack(
         "its own alarm",
         "",
         "crash",
