@@ -165,6 +165,7 @@ class _Alone(Warm):
     def __init__(self, harness: Harness, code: bytes, view: mounts.View, room: int) -> None:
         self._room = room
         self._folder = _new_folder(room)
+        self._place = os.path.dirname(self._folder)  # which stays when the folder goes with a sandbox that was killed
         self._code = code
         whole, partly = mounts.split(view)
         files = Files(tuple(whole), (self._folder, *_DEVICES), tuple(partly))
@@ -173,10 +174,10 @@ class _Alone(Warm):
 
     def run(self, number: int, exchange: PipeExchange, limits: Limits) -> Answer:
         """See `Warm`."""
-        _require_room(self._folder, self._room)
+        _require_room(self._place, self._room)
         answer = super().run(number, exchange, limits)
         if answer.status != "ok":
-            _require_room(self._folder, self._room)
+            _require_room(self._place, self._room)
         return answer
 
     def _launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
