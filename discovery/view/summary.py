@@ -253,7 +253,8 @@ def programs_table(programs: Iterable[Mapping[str, JSON]]) -> Table:
     """Programs for a terminal, best first, those without a score after them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("id", "status", "score", "stage", "proposal", "operator", "parents"):
-        table.add_column(name, justify="right" if name in ("score", "proposal") else "left", no_wrap=True)
+        right, may_fold = name in ("score", "proposal"), name in ("stage", "operator", "parents")
+        table.add_column(name, justify="right" if right else "left", no_wrap=not may_fold, overflow="fold")
     ranked = sorted(programs, key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["index"]))
     for row in ranked:
         table.add_row(

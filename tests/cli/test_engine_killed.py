@@ -83,6 +83,8 @@ class Engine:
             self._process.send_signal(number)
             self._process.wait(_PATIENCE)
             self._process = None
+            # Where the first process of the machine reaps late, a new engine takes the dead part of the old for alive.
+            (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     def close(self) -> None:
         """End it, and whatever it started."""
