@@ -1,6 +1,8 @@
 """What an evaluator does with a program at each stage, cheapest first.
 
 - `screen`: does every line stay above 0.999 in some state? Then the bound is 1, which needs no proof, and that is all.
+  A pool of concrete games is tried first; Z3 looks for other states only where no game of it is as bad as it gets for
+  some known algorithm.
 - `estimate`: is the bound that of a known algorithm? Two or three questions to Z3 tell. If not: SCIP's value of the
   worst case at the root node.
 - `prove`: Z3 proves a bound near that value, or says what exceeds it. First with little work, then with more.
@@ -19,6 +21,7 @@ from discovery.grammar.ir import Form
 from discovery.model import Verdict
 from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.compiler.system import WLOG, System, compile_program
+from discovery.tasks.nash.games.adversaries import Adversary, adversary
 from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
@@ -26,7 +29,17 @@ from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.feedback import rendered
 from discovery.tasks.nash.proof.lemmas import simplified
-from discovery.tasks.nash.proof.prove import CHECK, SEARCH, Outcome, by_clock, estimated, exceeded, placed, prove
+from discovery.tasks.nash.proof.prove import (
+    CHECK,
+    NEARLY,
+    SEARCH,
+    Outcome,
+    by_clock,
+    estimated,
+    exceeded,
+    placed,
+    prove,
+)
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
@@ -64,21 +77,28 @@ class Judge:
         self.solver = Solver()
         self.effort, self.more = (SEARCH, _MORE) if language.players == 2 else (_MANY, _MANY_MORE)
         self._last: tuple[str, list[dict[str, Any]]] | None = None
+        self._compiled: tuple[Form, list[System]] | None = None
+        self._hostile: tuple[Form, Adversary | None] | None = None
 
     def judge(self, source: str, stage: str) -> Verdict:
-        """The verdict of one stage, with what kind of program it is."""
+        """The verdict of one stage, with what kind of program it is, and how bad the pool of games can make it."""
         form = self.language.lower(source)
         verdict = self._judged(source, form, stage)
-        return replace(verdict, evidence={**verdict.evidence, **kind(form, self.language.words)})
+        hostile = self.adversary(form)
+        least = {} if hostile is None else {"at_least": {"game": hostile.game, "value": str(hostile.state.value)}}
+        return replace(verdict, evidence={**verdict.evidence, **least, **kind(form, self.language.words)})
 
     def _judged(self, source: str, form: Form, stage: str) -> Verdict:
         systems = self.systems(form)
+        hostile = self.adversary(form)
         if stage == "screen":
-            return self._screen(systems)
+            return self._screen(systems, hostile)
         if stage == "estimate":
-            marked = placed(systems, _MARKS[self.language.players], self.solver, SEARCH)
+            marks = _MARKS[self.language.players]
+            known = None if hostile is None else hostile.state
+            marked = placed(systems, marks, self.solver, SEARCH, known=known)
             if marked is not None:
-                return self.verdict(marked, systems)
+                return self.verdict(marked, systems, hostile)
         points = self._points(source, systems)
         if stage == "estimate":
             ceiling = max(found.get("ceiling", 1.0) for found in points)
@@ -92,9 +112,20 @@ class Judge:
 
     def systems(self, form: Form) -> list[System]:
         """The constraint systems of the program, copies that nothing uses left out: they have the same bound."""
-        shorter = reduced(form, self.language.words)
-        systems = compile_program(Program.of(shorter, self.language.players))
-        return [simplified(each, self.solver) if each.state.sides else each for each in systems]
+        if self._compiled is None or self._compiled[0] != form:
+            systems = compile_program(self._shorter(form))
+            systems = [simplified(each, self.solver) if each.state.sides else each for each in systems]
+            self._compiled = form, systems
+        return self._compiled[1]
+
+    def adversary(self, form: Form) -> Adversary | None:
+        """How bad the program can be made in a game of the pool."""
+        if self._hostile is None or self._hostile[0] != form:
+            self._hostile = form, adversary(self._shorter(form), self.systems(form))
+        return self._hostile[1]
+
+    def _shorter(self, form: Form) -> Program:
+        return Program.of(reduced(form, self.language.words), self.language.players)
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
@@ -119,11 +150,13 @@ class Judge:
             slow.status, slow.bound, slow.pieces = quick.status, quick.bound, quick.pieces
         return slow
 
-    def verdict(self, outcome: Outcome, systems: list[System]) -> Verdict:
-        """What an outcome means for the search."""
+    def verdict(self, outcome: Outcome, systems: list[System], hostile: Adversary | None = None) -> Verdict:
+        """What an outcome means for the search. Where the state shown is that of a game of the pool, the game is named."""
         size = max(_size(system) for system in systems)
         evidence = _evidence(outcome, outcome.estimate, systems)
         text = rendered(outcome)
+        if hostile is not None and outcome.counterexample is hostile.state:
+            text = f"{text}\n  this happens in a real game, of the pool: {hostile.game}"
         if outcome.status == "vacuous":
             message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
             return Verdict("invalid", message=message, evidence=evidence, clock_limited=outcome.clock)
@@ -133,18 +166,26 @@ class Judge:
         score = -float(outcome.bound) - size
         return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
 
-    def _screen(self, systems: list[System]) -> Verdict:
-        counterexample = exceeded(systems, _TRIVIAL, self.solver, SEARCH, all_lines=True)
-        if counterexample is None:
+    def _screen(self, systems: list[System], hostile: Adversary | None) -> Verdict:
+        known = None if hostile is None else hostile.state
+        found = known if known is not None and known.value > _TRIVIAL else None
+        if known is None or not _likely(known.value, _MARKS[self.language.players]):
+            found = found or exceeded(systems, _TRIVIAL, self.solver, SEARCH, all_lines=True)
+        if found is None:
             return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
-        outcome = Outcome("proved", Fraction(1), 1.0, 1.0, counterexample.value, counterexample)
-        return self.verdict(outcome, systems)
+        outcome = Outcome("proved", Fraction(1), 1.0, 1.0, found.value, found)
+        return self.verdict(outcome, systems, hostile)
 
     def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
         if self._last is None or self._last[0] != source:
             found = [estimated(each, self.solver, self.effort) for each in systems]
             self._last = source, found
         return self._last[1]
+
+
+def _likely(value: Fraction, marks: Sequence[Fraction]) -> bool:
+    """Whether a program that is as bad as that is likely to have one of `marks` as its bound: `placed` asks first."""
+    return any(mark - NEARLY < value <= mark for mark in marks)
 
 
 def _size(system: System) -> float:

@@ -114,7 +114,7 @@ def _version() -> str:
     """A hash of what verdicts depend on: this family's code and the solvers' versions."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for folder in ("blocks", "compiler", "proof", "solvers", "."):
+    for folder in ("blocks", "compiler", "games", "proof", "solvers", "."):
         for path in sorted((here / folder).glob("*.py")):
             digest.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
     for package in ("z3-solver", "pyscipopt"):

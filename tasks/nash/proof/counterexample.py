@@ -117,6 +117,10 @@ class Counterexample:
         labels = tuple(f"{c.label}: {c}" for c in tight if not c.label.startswith("best response"))
         return cls(case, min(line["value"] for line in lines), complete, exact, lines, labels)
 
+    def tight_lines(self) -> tuple[int, ...]:
+        """Indices of the lines that guarantee no more than the worst, up to 1e-4."""
+        return tuple(i for i, line in enumerate(self.lines) if line["value"] - self.value < Fraction(1, 10**4))
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: fractions as texts; lines in the order of what they guarantee, the worst first."""
         return {

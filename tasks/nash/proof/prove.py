@@ -22,6 +22,7 @@ from discovery.tasks.nash.solvers.process import Solver
 
 __all__ = [
     "CHECK",
+    "NEARLY",
     "SEARCH",
     "Effort",
     "Outcome",
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 #: How far below a proved bound a state is looked for that exceeds it.
-_MARGIN = Fraction(1, 10**6)
+NEARLY = Fraction(1, 10**6)
 _NEAR = Fraction(1, 3000)
 
 #: What is added to an estimate, at last, in the hope of an easier proof of a coarser bound.
@@ -85,7 +86,7 @@ def prove(
             break
         if _all_below(systems, known, target, solver, effort, outcome):
             if outcome.counterexample is None:
-                _witness(systems, known, target - _MARGIN, solver, effort, outcome)
+                _witness(systems, known, target - NEARLY, solver, effort, outcome)
             outcome.status = consistent(systems, solver, outcome)
             outcome.bound = target if outcome.status == "proved" else None
             return outcome
@@ -137,7 +138,14 @@ def _witness(
         outcome.refuted, outcome.counterexample = target, answer.counterexample
 
 
-def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver, effort: Effort) -> Outcome | None:
+def placed(
+    systems: Sequence[System],
+    marks: Sequence[Fraction],
+    solver: Solver,
+    effort: Effort,
+    *,
+    known: Counterexample | None = None,
+) -> Outcome | None:
     """A proved bound among `marks`, if some state comes within 1/3000 of it; else None.
 
     Most programs of a search guarantee what one of a few well-known algorithms does. Two or three quick questions to Z3
@@ -147,23 +155,30 @@ def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver,
         systems: One for each case.
         marks: Candidates, ascending.
         solver, effort: As for `prove`; every question is asked in one way only, with a quarter of the work.
+        known: A checked state. If it comes close to a mark, that mark is the first to be asked about, with its lines.
     """
-    outcome = Outcome()
+    outcome = Outcome(counterexample=known)
     quick = replace(effort, portfolio=effort.portfolio[:1], work=effort.work // 4)
     everything: dict[int, dict[str, Any]] = {case: {} for case in range(len(systems))}
+    if known is not None:
+        everything[known.case - 1] = {"lines": known.tight_lines()}
 
     def below(target: Fraction) -> bool | None:
         """Whether the program's bound is at most `target`; None when that stays open."""
         if outcome.counterexample is not None and target < outcome.counterexample.value:
+            outcome.refuted = max(target, outcome.refuted or target)
             return False
         if _all_below(systems, everything, target, solver, quick, outcome):
             return True
         return False if outcome.refuted == target else None
 
     low, high = 0, len(marks)
+    middle = high // 2
+    if known is not None:
+        low = sum(mark < known.value for mark in marks)
+        middle = low if low < high and known.value > marks[low] - NEARLY else (low + high) // 2
     pieces: tuple[Piece, ...] = ()
     while low < high:
-        middle = (low + high) // 2
         answer = below(marks[middle])
         if answer is None:
             return None
@@ -171,9 +186,10 @@ def placed(systems: Sequence[System], marks: Sequence[Fraction], solver: Solver,
             high, pieces = middle, outcome.pieces
         else:
             low = middle + 1
+        middle = (low + high) // 2
     if low == len(marks):
         return None
-    if below(marks[low] - _MARGIN) is None and below(marks[low] - _NEAR) is None:
+    if below(marks[low] - NEARLY) is None and below(marks[low] - _NEAR) is None:
         return None
     if outcome.refuted is None or outcome.refuted < marks[low] - _NEAR:
         return None

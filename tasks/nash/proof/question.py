@@ -38,7 +38,9 @@ def plain_lines(system: System) -> set[int]:
 
 def tight_lines(system: System, found: dict[str, Any]) -> set[int]:
     """Lines that guarantee no more than the incumbent's value, and a little; none where there is no incumbent: those
-    that matter join in."""
+    that matter join in. Where a checked state is known, `lines` are its."""
+    if "lines" in found:
+        return set(found["lines"])
     if found.get("point") is None:
         return set()
     point = {name: Fraction(value).limit_denominator(10**9) for name, value in found["point"].items()}
