@@ -151,7 +151,7 @@ class Judge:
         return slow
 
     def verdict(self, outcome: Outcome, systems: list[System], hostile: Adversary | None = None) -> Verdict:
-        """What an outcome means for the search. Where the state shown is that of a game of the pool, the game is named."""
+        """What an outcome means for the search. The game is named where the state shown is that of `hostile`."""
         size = max(_size(system) for system in systems)
         evidence = _evidence(outcome, outcome.estimate, systems)
         text = rendered(outcome)

@@ -23,6 +23,8 @@ def best_multipliers(points: Sequence[Sequence[Fraction]]) -> Guarantee:
 
 def best_mixture(points: Sequence[Sequence[Fraction]]) -> Guarantee:
     """`min over weights of max over j of sum_k weights_k points[k][j]`, and weights that attain it."""
+    if len(points) == 1:
+        return max(points[0]), (Fraction(1),)
     value, weights = _game([[-entry for entry in row] for row in points])
     return -value, weights
 

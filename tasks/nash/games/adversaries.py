@@ -1,7 +1,7 @@
 """A fixed pool of exact games between two players, and how bad a program can be made in them.
 
-In a game of the pool every block gives, of its legal outputs, what is worst for the program: arbitrary strategies, ties,
-dual strategies and weights of stationary points are chosen by an adversary. What the program's lines guarantee then is
+In a game of the pool every block gives, of its legal outputs, what is worst for the program: arbitrary strategies,
+ties, dual strategies and weights of stationary points are chosen by an adversary. What the program's lines guarantee then is
 its regret in a state that was checked exactly against every axiom. So it is a **lower bound** of the program's bound
 whatever was tried: no proof can give less. It is no upper bound, and nothing is concluded from a small one.
 
@@ -15,7 +15,7 @@ are left to the solvers.
 | `two favourites` | Kontogiannis, Panagopoulou, Spirakis 2006: 3/4 for the two best profiles mixed |
 | `zero sum` | ours: 1 for an equilibrium of the zero-sum game `U1 - U2` alone |
 | `stationary` | Tsaknakis, Spirakis 2007: 0.339332 for a stationary point; shape of Chen et al., arXiv 2107.01471 |
-| `answered stationary` | found by optimising over games (`realised`): 0.339332 also with responses to the dual strategies |
+| `answered stationary` | found by optimising over games (`realised`): 0.339332 also with responses to the duals |
 | `mixed stationary` | the same: also with a mixture of a stationary strategy and such a response |
 
 The last two are Z3's exact models near SCIP's points.
@@ -72,9 +72,7 @@ def _transposed(matrix: Matrix) -> Matrix:
 
 
 def _game(name: str, first: str, second: str) -> Game:
-    one, two = (
-        tuple(tuple(map(Fraction, row.split())) for row in matrix.split(";")) for matrix in (first, second)
-    )
+    one, two = (tuple(tuple(map(Fraction, row.split())) for row in matrix.split(";")) for matrix in (first, second))
     return Game(name, (one, two))
 
 
@@ -163,6 +161,8 @@ class _Run:
     game: Game
     strategies: tuple[list[Strategy], list[Strategy]] = field(default_factory=lambda: ([], []))
     names: dict[str, Any] = field(default_factory=dict)
+    #: Regrets of both players by profile, in floating point, shared by all runs in the game.
+    regrets: dict[tuple[Strategy, Strategy], tuple[float, float]] = field(default_factory=dict)
 
     def payoff(self, player: int, x: Strategy, y: Strategy) -> Fraction:
         return _payoff(self.game, player, x, y)
@@ -183,21 +183,27 @@ class _Run:
             for kind, value in zip(step.overload.outputs, outputs, strict=True):
                 if kind.startswith("P"):
                     (one if kind == "P1" else two).append(value)
-        return _Run(self.game, (one, two), {**self.names, **dict(zip(names, outputs, strict=True)), **extra})
+        known = {**self.names, **dict(zip(names, outputs, strict=True)), **extra}
+        return _Run(self.game, (one, two), known, self.regrets)
 
     def ceiling(self) -> float:
         """What all lines and squares guarantee so far: later strategies only add lines and points."""
         first, second = self.strategies
         if not first or not second:
             return 1.0
-        regrets = [[(float(self.regret(1, x, y)), float(self.regret(2, x, y))) for y in second] for x in first]
+        regrets = [[self.both(x, y) for y in dict.fromkeys(second)] for x in dict.fromkeys(first)]
         lines = [*regrets, *map(list, zip(*regrets, strict=True))]
         least = min(_mixed(line) for line in lines)
         for a, b in combinations(regrets, 2):
-            for i, j in combinations(range(len(second)), 2):
-                corners = (a[i], a[j], b[i], b[j])
-                least = min(least, max(sum(f for f, _ in corners), sum(g for _, g in corners)) / 4)
+            for (p, q), (r, s) in combinations(zip(a, b, strict=True), 2):
+                least = min(least, max(p[0] + q[0] + r[0] + s[0], p[1] + q[1] + r[1] + s[1]) / 4)
         return least
+
+    def both(self, x: Strategy, y: Strategy) -> tuple[float, float]:
+        """Regrets of both players."""
+        if (x, y) not in self.regrets:
+            self.regrets[x, y] = float(self.regret(1, x, y)), float(self.regret(2, x, y))
+        return self.regrets[x, y]
 
     def values(self, system: System) -> dict[str, Fraction]:
         """Every variable of `system` that this run has a value for."""
@@ -258,11 +264,12 @@ class _Search:
         case = self.case
         wanted = [each for each in (case.wlog, case.when) if each is not None]
         wanted += [Comparison(each.right, each.left) for each in case.unless]
-        for each in wanted:
-            if all(not isinstance(side, str) or side in run.names for side in (each.left, each.right)):
-                if run.number(each.left) < run.number(each.right):
-                    return False
-        return True
+        known = [each for each in wanted if all(_is_known(side, run) for side in (each.left, each.right))]
+        return all(run.number(each.left) >= run.number(each.right) for each in known)
+
+
+def _is_known(side: str | Fraction, run: _Run) -> bool:
+    return not isinstance(side, str) or side in run.names
 
 
 def _outputs(step: Step) -> tuple[str, ...]:
@@ -277,17 +284,18 @@ def _options(step: Step, run: _Run) -> Iterator[_Option]:
     if isinstance(step, Call):
         yield from _CHOICES[step.block.name](step, run)
         return
-    args = [run.number(each) if step.op in ("add", "sub", "mul") else run.names[each] for each in step.inputs]
-    match step.op:
-        case "add":
-            yield (args[0] + args[1],), {}
-        case "sub":
-            yield (args[0] - args[1],), {}
-        case "mul":
-            yield (args[0] * args[1],), {}
+    if step.op in ("add", "sub", "mul"):
+        a, b = map(run.number, step.inputs)
+        yield ({"add": a + b, "sub": a - b, "mul": a * b}[step.op],), {}
+        return
+    player, at = int(step.op[1:]), [run.names[str(each)] for each in step.inputs]
+    match step.op[0]:
+        case "U":
+            yield (run.payoff(player, *at),), {}
+        case "M":
+            yield (run.best(player, *at),), {}
         case _:
-            player = int(step.op[1:])
-            yield ({"U": run.payoff, "M": run.best, "f": run.regret}[step.op[0]](player, *args),), {}
+            yield (run.regret(player, *at),), {}
 
 
 def _random(call: Call, run: _Run) -> Iterator[_Option]:
