@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from discovery.model import Verdict
 from discovery.tasks.nash import zoo
-from discovery.tasks.nash.games.adversaries import POOL, Adversary
+from discovery.tasks.nash.games.adversaries import Adversary
+from discovery.tasks.nash.games.pool import POOL
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.counterexample import Interval, violations
 from discovery.tasks.nash.proof.prove import SEARCH, placed

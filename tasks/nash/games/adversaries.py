@@ -1,26 +1,15 @@
 """A fixed pool of exact games between two players, and how bad a program can be made in them.
 
 In a game of the pool every block gives, of its legal outputs, what is worst for the program: arbitrary strategies,
-ties, dual strategies and weights of stationary points are chosen by an adversary. What the program's lines guarantee then is
-its regret in a state that was checked exactly against every axiom. So it is a **lower bound** of the program's bound
-whatever was tried: no proof can give less. It is no upper bound, and nothing is concluded from a small one.
+ties, dual strategies and weights of stationary points are chosen by an adversary. What the program's lines guarantee
+then is its regret in a state that was checked exactly against every axiom. So it is a **lower bound** of the program's
+bound whatever was tried: no proof can give less. It is no upper bound, and nothing is concluded from a small one.
 
 Only outputs that are actions are tried (equilibria of zero-sum games may be mixed), in a fixed order and up to a fixed
 number of them: the result depends on the program alone. Programs with quotients or roots, and those for more players,
 are left to the solvers.
 
-| game | what it is |
-| - | - |
-| `indifferent` | Daskalakis, Mehta, Papadimitriou 2006: 1/2 for best responses in turn; 1 for fewer |
-| `two favourites` | Kontogiannis, Panagopoulou, Spirakis 2006: 3/4 for the two best profiles mixed |
-| `zero sum` | ours: 1 for an equilibrium of the zero-sum game `U1 - U2` alone |
-| `stationary` | Tsaknakis, Spirakis 2007: 0.339332 for a stationary point; shape of Chen et al., arXiv 2107.01471 |
-| `answered stationary` | found by optimising over games (`realised`): 0.339332 also with responses to the duals |
-| `mixed stationary` | the same: also with a mixture of a stationary strategy and such a response |
-
-The last two are Z3's exact models near SCIP's points.
-
-Each is also played with the players' roles exchanged.
+`pool` lists the games; each is also played with the players' roles exchanged.
 """
 
 from __future__ import annotations
@@ -35,81 +24,17 @@ from typing import Any, TypeAlias
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.compiler.guarantee import best_mixture
 from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.games.pool import POOL, Game, transposed
 from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
 from discovery.tasks.nash.proof.counterexample import Counterexample, Interval, violations
 
-__all__ = ["POOL", "Adversary", "Game", "adversary"]
+__all__ = ["Adversary", "adversary"]
 
 #: Weights of the actions, which add up to 1; the pool's numbers are all exact.
 Strategy: TypeAlias = "tuple[Fraction | int, ...]"
-Matrix: TypeAlias = "tuple[tuple[Fraction, ...], ...]"
 
 #: Partial runs that are looked at, all games together.
 _NODES = 150
-
-
-@dataclass(frozen=True)
-class Game:
-    """Payoffs in [0, 1] of both players by row and column."""
-
-    name: str
-    payoffs: tuple[Matrix, Matrix]
-
-    @property
-    def mirrored(self) -> Game:
-        """With the players' roles exchanged."""
-        first, second = self.payoffs
-        return Game(f"{self.name}, roles exchanged", (_transposed(second), _transposed(first)))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of rows and columns."""
-        return len(self.payoffs[0]), len(self.payoffs[0][0])
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    return tuple(zip(*matrix, strict=True))
-
-
-def _game(name: str, first: str, second: str) -> Game:
-    one, two = (tuple(tuple(map(Fraction, row.split())) for row in matrix.split(";")) for matrix in (first, second))
-    return Game(name, (one, two))
-
-
-_ONCE = (
-    _game("indifferent", "0 0; 1 0", "0 0; 0 1"),
-    _game("two favourites", "0 0 0; 1 0 0; 1 1 0", "0 1 1; 0 0 1; 0 0 0"),
-    _game("zero sum", "0 1; 0 0", "0 1; 1 0"),
-    _game(
-        "stationary",
-        "0.1 0 0; 0.43933205 1 1; 0.43933205 0.582505 0.582505",
-        "0.1 0.43933205 0.43933205; 0 1 0.812848; 0 1 0.812848",
-    ),
-    _game(
-        "answered stationary",
-        "18236179/33554432 0 81/512 0; "
-        "113/128 109093919/134217728 0 1023/1024; "
-        "9/128 2097151/2097152 143/512 1023/1024; "
-        "113/128 2097151/2097152 524287/524288 0",
-        "21316371/33554432 499/512 9/512 499/512; "
-        "0 39092443/67108864 16777215/16777216 16777215/16777216; "
-        "17/512 63/512 21/128 497/512; "
-        "0 1023/1024 1023/1024 0",
-    ),
-    _game(
-        "mixed stationary",
-        "9782035/33554432 0 3/16 0; "
-        "323/512 3409185/4194304 0 1023/1024; "
-        "323/512 141/512 4194303/4194304 0; "
-        "323/512 67108863/67108864 4194303/4194304 0",
-        "21447443/33554432 501/512 11/512 501/512; "
-        "0 9773111/16777216 2097151/2097152 2097151/2097152; "
-        "5/128 167/256 71/512 125/128; "
-        "0 1023/1024 1023/1024 0",
-    ),
-)
-
-POOL: tuple[Game, ...] = tuple(each for game in _ONCE for each in (game, game.mirrored))
 
 
 @dataclass(frozen=True)
@@ -366,7 +291,7 @@ def _actions(game: Game, player: int) -> tuple[Strategy, ...]:
 
 def _answers(game: Game, player: int, other: Strategy) -> list[Fraction]:
     """What each action of `player` pays against a strategy of the other player."""
-    rows = game.payoffs[0] if player == 1 else _transposed(game.payoffs[1])
+    rows = game.payoffs[0] if player == 1 else transposed(game.payoffs[1])
     if 1 in other:
         place = other.index(1)
         return [row[place] for row in rows]
