@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from discovery.model import Verdict
 from discovery.tasks.nash import zoo
-from discovery.tasks.nash.games.adversaries import Adversary
+from discovery.tasks.nash.compiler.algebra import constant
+from discovery.tasks.nash.compiler.system import compile_program
+from discovery.tasks.nash.games.adversaries import Adversary, adversary
 from discovery.tasks.nash.games.pool import POOL
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.counterexample import Interval, violations
@@ -103,6 +106,15 @@ def test_every_state_is_one_of_the_game_that_is_named(seed: int) -> None:
             assert interval.low <= max(entries[int(name[1]) - 1])
         if name[:2] in ("U1", "U2") and name[2:3] == "(":
             assert min(entries[int(name[1]) - 1]) <= interval.low <= max(entries[int(name[1]) - 1])
+
+
+def test_a_state_that_breaks_an_axiom_is_no_state() -> None:
+    """However the adversary found it: with an axiom that no game meets there is none."""
+    program = LANGUAGE.algorithm(zoo.source("dmp"))
+    (system,) = compile_program(program)
+    assert adversary(program, [system]) is not None
+    unmet = replace(system, axioms=(*system.axioms, constant(0) >= 1))
+    assert adversary(program, [unmet]) is None
 
 
 @pytest.mark.parametrize(("source", "game"), TRIVIAL.items())
