@@ -30,39 +30,7 @@ def estimate(
         `status` (`"optimal"`, `"infeasible"`, or what limit was reached), `value` (of the best state found, or None),
         `ceiling` (what no state exceeds, up to tolerances), `nodes`, `point` (name to value, regrets included).
     """
-    import pyscipopt
-
-    model = pyscipopt.Model()
-    model.hideOutput()
-    state = system.state
-    symbols: dict[str, Any] = {_LEAST: model.addVar(_LEAST, lb=0.0, ub=1.0)}
-
-    def expression(poly: Poly) -> Any:
-        total: Any = 0.0
-        for monomial, coefficient in poly.terms.items():
-            term: Any = float(coefficient)
-            for name in monomial:
-                term = term * symbols[name]
-            total = total + term
-        return total
-
-    for name, bounds in state.variables.items():
-        low = None if bounds.low is None else float(bounds.low)
-        high = None if bounds.high is None else float(bounds.high)
-        symbols[name] = model.addVar(name, lb=low, ub=high)
-    for name, poly in state.definitions.items():
-        symbols[name] = model.addVar(name, lb=0.0, ub=1.0)
-        model.addCons(symbols[name] == expression(poly))
-    constraints = list(system.axioms)
-    for index, line in enumerate(system.lines):
-        if lines is None or index in lines:
-            constraints += [*system.simplex(line), *system.above(line, variable(_LEAST))]
-    for constraint in constraints:
-        left = expression(constraint.poly)
-        if isinstance(left, float):
-            continue
-        model.addCons(left == 0 if constraint.relation == "=" else left >= 0)
-    model.setObjective(symbols[_LEAST], "maximize")
+    model, symbols = _model(system, lines)
     model.setParam("limits/totalnodes", nodes)
     model.setParam("limits/time", seconds)
     model.setParam("limits/gap", 1e-5)
@@ -80,3 +48,41 @@ def estimate(
         best = model.getBestSol()
         found["point"] = {name: float(model.getSolVal(best, each)) for name, each in symbols.items()}
     return found
+
+
+def _model(system: System, lines: set[int] | None) -> tuple[Any, dict[str, Any]]:
+    """SCIP's model of `system` with these lines, and its variables by name."""
+    import pyscipopt
+
+    model = pyscipopt.Model()
+    model.hideOutput()
+    state = system.state
+    symbols: dict[str, Any] = {_LEAST: model.addVar(_LEAST, lb=0.0, ub=1.0)}
+    for name, bounds in state.variables.items():
+        low = None if bounds.low is None else float(bounds.low)
+        high = None if bounds.high is None else float(bounds.high)
+        symbols[name] = model.addVar(name, lb=low, ub=high)
+    for name, poly in state.definitions.items():
+        symbols[name] = model.addVar(name, lb=0.0, ub=1.0)
+        model.addCons(symbols[name] == _expression(poly, symbols))
+    constraints = list(system.axioms)
+    for index, line in enumerate(system.lines):
+        if lines is None or index in lines:
+            constraints += [*system.simplex(line), *system.above(line, variable(_LEAST))]
+    for constraint in constraints:
+        left = _expression(constraint.poly, symbols)
+        if isinstance(left, float):
+            continue
+        model.addCons(left == 0 if constraint.relation == "=" else left >= 0)
+    model.setObjective(symbols[_LEAST], "maximize")
+    return model, symbols
+
+
+def _expression(poly: Poly, symbols: dict[str, Any]) -> Any:
+    total: Any = 0.0
+    for monomial, coefficient in poly.terms.items():
+        term: Any = float(coefficient)
+        for name in monomial:
+            term = term * symbols[name]
+        total = total + term
+    return total
