@@ -15,6 +15,12 @@ __all__ = ["Block", "find_blocks", "objects", "without_blocks", "wrapped"]
 _OPEN = re.compile(r"^(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
 _LANGUAGES = frozenset({"python", "py", "python3", "text", "txt", "plaintext", "code", "starlark", "diff", "patch"})
 _ITEM = re.compile(r"^(?:[-*\u2022] |\d+[.)] )?(?:`([^`]+)`|(\w.*))$")
+_EXPLAINED = re.compile(r"^(?:[-*\u2022]|\d+[.):])\s+(?:\*\*[^*`]+\*\*:?\s+)?`([^`]+)`(?![`\w])")
+_ROW = re.compile(r"^\|[^`]*`([^`]+)`[^`]*\|$")
+_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_CREATES = re.compile(r"^(?:--- /dev/null|@@ -0,0 .*|new file mode .*)$", re.M)
+_STRING = re.compile(r'"(?:code|program|source|solution|rule)"\s*:\s*"(.*)"\s*\}', re.S)
+_ATTRIBUTE = re.compile(r"(?:title|file|filename|name|path|lines?|linenums|hl_lines)=\S")
 _TAGS = re.compile(r"<(code|program|answer|solution|python|rule)\b[^>]*>(.*?)</\1>", re.S | re.I)
 _LONG = re.compile(r"""^[ \t]*(?:\w+\s*[:=]\s*)?[rf]?('{3}|"{3})\w*\n(.*?)\n?\1""", re.S | re.M)
 _MARKUP = re.compile(
@@ -64,7 +70,7 @@ def find_blocks(text: str) -> list[Block]:
         inner = [] if len(found["fence"]) == 3 and block.tag not in ("markdown", "md") else find_blocks(block.text)
         blocks += [replace(part, start=block.start, end=block.end) for part in inner] or [block]
         heading = ""
-    return [block for block in blocks if block.text.strip()]
+    return [_created(block) for block in blocks if block.text.strip()]
 
 
 def _opening(line: str) -> re.Match[str] | None:
@@ -82,7 +88,7 @@ def _fenced(lines: list[str], start: int, opening: re.Match[str], heading: str) 
     body = []
     if info and tag not in _LANGUAGES and CODE.match(info):
         tag, rest = "", info  # the code begins behind the fence
-    if rest and CODE.match(rest):
+    if rest and CODE.match(rest) and not _ATTRIBUTE.match(rest):
         body.append(rest)
     for number in range(start + 1, len(lines)):
         line = lines[number]
@@ -108,15 +114,19 @@ def wrapped(text: str) -> Iterator[str]:
     """Code inside tags such as `<code>`, in strings of a JSON object, in a long string, or in the items of a list."""
     if text.count("<") < _MANY:
         for found in _TAGS.finditer(text):
-            yield found[2].strip("\n")
+            yield re.sub(r"<!\[CDATA\[|\]\]>", "", found[2]).strip("\n")
     for found in _MARKUP.finditer(text) if text.count("[") + text.count("\\begin") < _MANY else ():
         yield (found["forum"] or found["org"] or found["latex"] or "").strip("\n")
-    for value in objects(text):
+    values = list(objects(text))
+    for value in values:
         yield from _sources(value)
+    if not values and (string := _STRING.search(text)):  # JSON with quotes that nothing escapes
+        yield string[1]
     for found in _LONG.finditer(text):
         yield found[2]
-    if len(items := _items(text)) > 1:
-        yield "\n".join(items)
+    for items in (_items(text), _explained(text), _statements(text)):
+        if len(items) > 1:
+            yield "\n".join(items)
     stripped = text.strip()
     if len(stripped) > 2 and stripped[0] == stripped[-1] == "`":
         yield stripped.strip("`")
@@ -124,14 +134,46 @@ def wrapped(text: str) -> Iterator[str]:
 
 def _items(text: str) -> list[str]:
     """Code written one line to an item of a list, or to a pair of backticks."""
-    items = []
+    items: list[str] = []
+    passed = False  # an item without code, which may stand for a line
     for line in text.split("\n"):
         found = _ITEM.match(line.strip().rstrip(".,;"))
         if found and (found[1] or line.lstrip()[:1] in "-*\u2022") and CODE.match(code := found[1] or found[2]):
+            if passed:
+                return []
             items.append(code)
         elif CODE.match(line):
             return []
+        else:
+            passed = passed or (bool(items) and bool(re.match(r"\s*(?:[-*\u2022]|\d+[.)])\s", line)))
     return items
+
+
+def _explained(text: str) -> list[str]:
+    """Code one line to an item, or to a row of a table, each with words beside it; none where one item has no code."""
+    lines = [line.strip() for line in text.split("\n")]
+    rows = [line for line in lines if line.startswith("|") and not set(line) <= set("|-: ")][1:]  # the first is a head
+    items = rows or [line for line in lines if re.match(r"(?:[-*\u2022]|\d+[.):])\s", line)]
+    found = [(_ROW if rows else _EXPLAINED).match(line) for line in items]
+    code = [each[1] for each in found if each and CODE.match(each[1])]
+    return code if len(code) == len(items) else []
+
+
+def _statements(text: str) -> list[str]:
+    """Several statements, with `;` between them, in the only pair of backticks that holds such."""
+    spans = [[part.strip() for part in found[1].split(";") if part.strip()] for found in _SPAN.finditer(text)]
+    several = [parts for parts in spans if len(parts) > 1 and all(CODE.match(part) for part in parts)]
+    return several[0] if len(several) == 1 else []
+
+
+def _created(block: Block) -> Block:
+    """A diff that creates the whole file is the file."""
+    lines = [
+        line for line in block.text.strip("\n").split("\n") if not re.match(r"(---|\+\+\+|@@|diff |index |new )", line)
+    ]
+    if not _CREATES.search(block.text) or not all(line.startswith("+") for line in lines):
+        return block
+    return replace(block, text="\n".join(line[1:] for line in lines), tag="")
 
 
 def objects(text: str) -> Iterator[dict[str, object]]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["meant"]
+__all__ = ["announced", "meant"]
 
 _FINAL = (
     r"final(?:ly|e|es)?|corrected|correction|fix(?:ed)?|improved|updated|revised|complete|full|whole|together|combined"
     r"|(?:new|better|best) (?:version|program|one|rule|algorithm|code)|instead|wait|actually|mistake|oops|submit"
-    r"|my answer|answer is|corregido|korrigiert\w*|endgültig\w*"
+    r"|my answer|should (?:be|read)|answer is|corregido|korrigiert\w*|endgültig\w*"
 )
 _ASIDE = (
     r"original(?:ly)?|current(?:ly)?|existing|before|previous(?:ly)?|old|baseline|parent|seed|draft|comparison"
@@ -33,7 +33,7 @@ def meant(programs: Sequence[tuple[str, str]]) -> int | None:
     """
     if len(programs) == 1:
         return 0
-    said = [_announced(prose) for prose, _ in programs]
+    said = [announced(prose) for prose, _ in programs]
     left = [number for number, kind in enumerate(said) if kind != "aside"]
     if not left:
         return None
@@ -43,7 +43,7 @@ def meant(programs: Sequence[tuple[str, str]]) -> int | None:
     return last if len(left) == 1 or said[last] == "final" or grown else None
 
 
-def _announced(prose: str) -> Literal["final", "aside", ""]:
+def announced(prose: str) -> Literal["final", "aside", ""]:
     """What the text closest before a program, the last paragraph and one above it, says of it."""
     paragraphs = [part for part in re.split(r"\n\s*\n", prose) if part.strip()]
     words = list(_WORDS.finditer("\n".join(paragraphs[-2:])[-400:]))

@@ -132,7 +132,7 @@ def _hunks(text: str, blocks: Sequence[Block]) -> list[Edit]:
         bodies = [text[text.index("@@") :]]
     edits = []
     for body in bodies:
-        for hunk in re.split(r"^@@.*$", body, flags=re.M):
+        for hunk in re.split(r"^(?:@@.*|[ \t]*\.{3}[ \t]*)$", body, flags=re.M):
             lines = [
                 line for line in hunk.split("\n") if not re.match(r"(---|\+\+\+|diff |index |\\ No newline)", line)
             ]

@@ -22,12 +22,14 @@ _ELISION = re.compile(
     re.I,
 )
 
+_LONG = 200  # signs; a longer line says more than that something is left out
+
 _ANNOTATED = re.compile(r"^(\w+): (\w+) = (.*)$", re.M)
 
 
 def is_elision(line: str) -> bool:
     """Whether a line stands for lines left out: `...`, `# rest unchanged`."""
-    return bool(_ELISION.match(line))
+    return len(line := line.strip()) < _LONG and bool(_ELISION.match(line))
 
 
 def expand(lines: Sequence[str], base: Sequence[str]) -> list[str] | None:

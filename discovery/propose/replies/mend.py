@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from discovery.propose.replies.spans import commented
+from discovery.propose.replies.remarks import commented, remarks
 
 __all__ = ["mended", "normal", "reindented"]
 
@@ -33,7 +33,7 @@ _NUMBERED = re.compile(
     r"^\s*(?:(?:in|l|ln|line|step|row)\s*(?=[\d\[(]))?[\[(]?(\d+)(?:\s*[|:.)\]\u2502\u2192]+:?|\t|(?=\s)|$) ?", re.I
 )
 _OPENER = re.compile(
-    r"^([ \t]*)((?:if|elif|for|while|def|with|class)\b[^\n]*[^\n:,(\[{\\ ]|else|try)[ \t]*\n(?=\1[ \t]+\S)", re.M
+    r"^([ \t]*)((?:if|elif|for|while|def|with|class)\b[^\n]*[^\n:,(\[{\\\s]|else|try)[ \t]*\n(?=\1[ \t]+\S)", re.M
 )
 _LANGUAGE_WORD = re.compile(r"\A\s*(python3?|py|code|text|txt|plaintext|program|rule|nash|starlark)\s*\n", re.I)
 
@@ -82,6 +82,11 @@ def _prefixes(text: str) -> str:
     return text
 
 
+def _unguided(text: str) -> str:
+    """The strokes with which editors show indentation as blanks."""
+    return re.sub(r"^(?:[\u2502\u250a\u254e|] {1,7})+", lambda found: " " * len(found[0]), text, flags=re.M)
+
+
 def _cut(line: str, marks: tuple[str, ...]) -> str:
     bare = line.lstrip()
     return next((bare[len(mark) :] for mark in marks if bare.startswith(mark)), line)
@@ -103,9 +108,8 @@ def _commands(text: str) -> str:
 
 
 def _foreign_marks(text: str) -> str:
-    """Marks that other languages put around statements: `;` at the end, `:=`, `//` before a comment, `let`."""
+    """Marks that other languages put around statements: `;` at the end, `:=`, `let`."""
     text = re.sub(r";[ \t]*$", "", text, flags=re.M)
-    text = re.sub(r"^([ \t]*)//", r"\1#", text, flags=re.M)
     return re.sub(
         r"^([ \t]*)(?:(?:let|var|const) +)?(\w+(?: *, *\w+)*(?: *: *\w+)?) *:?=(?!=)", r"\1\2 =", text, flags=re.M
     )
@@ -177,6 +181,7 @@ def _brackets(line: str) -> int:
 _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("line ends written out", _escaped_lines),
     ("prefixes of lines dropped", _prefixes),
+    ("guides of indentation dropped", _unguided),
     ("dedented", textwrap.dedent),
     ("HTML entities", _entities),
     ("characters", lambda text: text.translate(_CHARACTERS)),
@@ -184,6 +189,7 @@ _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("tabs", lambda text: text.expandtabs(4)),
     ("LaTeX", _commands),
     ("Greek letters", lambda text: text.translate(_GREEK)),
+    ("comments", remarks),
     ("foreign marks", _foreign_marks),
     ("colons", _colons),
     ("sentences", commented),

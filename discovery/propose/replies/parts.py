@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from discovery.propose.replies.mend import mended
 
-__all__ = ["Names", "belonging", "names_of"]
+__all__ = ["Names", "belonging", "goes_on", "names_of", "unfinished"]
 
 
 class Names(NamedTuple):
@@ -63,6 +64,53 @@ def _binds(node: ast.AST) -> set[str]:
         case ast.Import(names=items) | ast.ImportFrom(names=items):
             return {(item.asname or item.name).split(".")[0] for item in items}
     return set()
+
+
+def unfinished(text: str) -> bool:
+    """Whether `text`, which nothing ends, may have been cut off: it ends within a function that returns on no last
+    path, or is a list of statements, which one more may always follow."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.FunctionDef):
+        return not _returns(last.body)
+    return not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
+
+
+def _returns(body: Sequence[ast.stmt]) -> bool:
+    """Whether the end of `body` is never reached."""
+    match body[-1]:
+        case ast.Return() | ast.Raise():
+            return True
+        case ast.If(body=then, orelse=other):
+            return bool(other) and _returns(then) and _returns(other)
+        case ast.With(body=inner):
+            return _returns(inner)
+        case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final):
+            if final and _returns(final):
+                return True
+            return _returns(other or inner) and all(_returns(handler.body) for handler in handlers)
+        case ast.While(test=ast.Constant(value=True)) as loop:
+            return not any(isinstance(node, ast.Break) for node in ast.walk(loop))
+    return False
+
+
+def goes_on(first: str, second: str) -> bool:
+    """Whether `second` begins within the function that `first` leaves unfinished, so that only both make sense."""
+    start = next((line for line in second.split("\n") if line.strip()), "")
+    if not start[:1].isspace() or not re.search(r"^def ", first, re.M):
+        return False
+    return (unfinished(first) or not _is_python(first)) and _is_python(f"{first.rstrip()}\n{second}")
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def belonging(texts: Sequence[str], chosen: int) -> list[int]:

@@ -12,6 +12,7 @@ __all__ = ["answer", "first_line", "foreign_language", "idea", "instructs", "one
 
 _IDEA_LENGTH = 240
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|reasoning|reflection|scratchpad)>", re.I)
+_BREAK = re.compile(r"<br ?/?>\n?", re.I)
 _TOKENS = re.compile(
     r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|</?s>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
     re.I,
@@ -72,6 +73,8 @@ def answer(text: str, *, cut_short: bool = False) -> str:
     model was stopped.
     """
     text = _TOKENS.sub("", _CHANNEL.sub("", text) if "<|channel|>final" in text else text)
+    if len(_BREAK.findall(text)) > 2:
+        text = _BREAK.sub("\n", text)
     parts, depth, cursor = [], 0, 0
     for found in _THOUGHT.finditer(text):
         if depth == 0:

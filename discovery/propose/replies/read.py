@@ -7,64 +7,25 @@ text before those that do. A reply is data. Nothing in it is ever carried out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from discovery.model import Program, Rejected
 from discovery.propose.replies import prose
 from discovery.propose.replies.blocks import Block, find_blocks, without_blocks, wrapped
-from discovery.propose.replies.choice import meant
+from discovery.propose.replies.choice import announced, meant
 from discovery.propose.replies.edits import Edit, EditFailed, apply, find_edits
 from discovery.propose.replies.elisions import annotated, expand, is_elision, merged
 from discovery.propose.replies.mend import mended, normal
-from discovery.propose.replies.parts import belonging, names_of
+from discovery.propose.replies.parts import belonging, goes_on, names_of, unfinished
+from discovery.propose.replies.said import changed, told
 from discovery.propose.replies.spans import bare_spans
+from discovery.propose.replies.troubles import MAX_REPLY_BYTES, TROUBLES, Trouble, Unreadable
 
 __all__ = ["MAX_REPLY_BYTES", "TROUBLES", "Reading", "Trouble", "Unreadable", "read"]
 
-MAX_REPLY_BYTES = 100_000
 _MOST = 200  # blocks of a reply, the last ones, that are looked at
-
-Trouble: TypeAlias = Literal[
-    "empty reply",
-    "refusal",
-    "oversized reply",
-    "cut off",
-    "wrong language",
-    "no program",
-    "edit does not apply",
-    "not accepted",
-    "known program",
-    "instruction-like reply",
-    "prompt trimmed",
-    "context too long",
-    "call failed",
-]
-#: What can go wrong with a model's reply, and what a single message says of each.
-TROUBLES: Mapping[str, str] = {
-    "empty reply": "the model answered nothing",
-    "refusal": "the model declined",
-    "oversized reply": f"the reply was larger than {MAX_REPLY_BYTES // 1000} kB",
-    "cut off": "the reply ended before the program did",
-    "wrong language": "the program was in another language",
-    "no program": "the reply held no program",
-    "edit does not apply": "an edit did not fit the program",
-    "not accepted": "the task's language refused the program",
-    "known program": "the program had been judged already",
-    "instruction-like reply": "the reply tried to instruct the engine; that text was left out",
-    "prompt trimmed": "the prompt was shortened to fit the context",
-    "context too long": "the model's context was too small for the prompt",
-    "call failed": "the provider gave no usable answer",
-}
-
-
-class Unreadable(Exception):
-    """A reply from which no program could be had; the message says what failed and where."""
-
-    def __init__(self, trouble: Trouble, message: str) -> None:
-        super().__init__(message)
-        self.trouble: Trouble = trouble
 
 
 @dataclass(frozen=True)
@@ -86,6 +47,8 @@ class Reading:
     instructs: bool = False
 
 
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})\w*[ \t]*$", re.M)
+_BOLD = re.compile(r"^\*\*([^*\n]+)\*\*", re.M)
 _ADDED = re.compile(r"\b(add|append|extend)\b", re.I)
 
 #: A text that may be the program, and what was done to get it.
@@ -122,8 +85,9 @@ class _Reader:
 
     def __init__(self, text: str, check: Callable[[str], Program], base: Program | None, cut_short: bool) -> None:
         self._text, self._check, self._base, self._cut_short = text, check, base, cut_short
-        self._blocks = find_blocks(text)[-_MOST:]
-        self._open = cut_short and bool(self._blocks) and not self._blocks[-1].closed
+        self._blocks = _continued(find_blocks(text)[-_MOST:])
+        last = self._blocks[-1] if self._blocks else Block("")
+        self._open = not last.closed and (cut_short or unfinished(last.text))
         self._prose = without_blocks(text, self._blocks)
         self._edits = False
         self._fault: tuple[int, Unreadable] | None = None
@@ -191,7 +155,7 @@ class _Reader:
         plain = [self._first(self._plain(block)) for block in blocks]
         if any(plain):
             return (*self._chosen(blocks, plain), "program")
-        for candidates in (self._joined(), self._mended(), self._partial(), self._bare()):
+        for candidates in (self._said(), self._joined(), self._mended(), self._partial(), self._bare()):
             if (found := self._first(candidates)) is not None:
                 return (*found, "program")
         return None
@@ -220,6 +184,8 @@ class _Reader:
         """
         found = plain[number]
         assert found is not None
+        if (amended := self._amended(blocks, plain, number)) is not None:
+            return amended
         pieces = [each for each in range(len(blocks)) if each == number or plain[each] is None]
         parts = belonging([blocks[each].text for each in pieces], pieces.index(number))
         if len(parts) == 1:
@@ -228,6 +194,36 @@ class _Reader:
         if joined is None:
             raise self._worst()
         return joined[0], ("blocks joined", *joined[1])
+
+    def _amended(self, blocks: Sequence[Block], plain: Sequence[_Found | None], number: int) -> _Found | None:
+        """The program of one block with the functions that blocks behind it write anew; None where none does.
+
+        Raises:
+            Unreadable: nothing says whether they replace those of the program.
+        """
+        found, text = plain[number], blocks[number].text
+        own = names_of(text).defined
+        names: tuple[str, ...] = ()
+        for later in range(number + 1, len(blocks)):
+            there = names_of(blocks[later].text)
+            kind = announced(self._before(blocks, later))
+            if plain[later] or kind == "aside" or there.assigned or not there.defined or not there.defined <= own:
+                continue
+            whole = merged(normal(blocks[later].text), text)
+            if whole is None or self._check_key(whole) == self._check_key(text):
+                continue
+            if kind != "final":
+                raise Unreadable(
+                    "no program", "a function is written twice, and nothing says which is meant: write it once"
+                )
+            text, names = whole, ("functions amended",)
+        return self._first(iter([(text, names)])) if names and found else None
+
+    def _check_key(self, text: str) -> str:
+        try:
+            return self._check(text).key
+        except Rejected:
+            return text
 
     def _before(self, blocks: Sequence[Block], number: int) -> str:
         """The prose between a block and the one before it."""
@@ -266,6 +262,12 @@ class _Reader:
                 elif _ADDED.search(block.heading) and "def " not in text:
                     yield f"{self._base.source.rstrip()}\n{text}", (*names, "lines added")
 
+    def _said(self) -> Iterator[_Candidate]:
+        """A change of the base that a sentence tells."""
+        if self._base is not None and not self._cut_short:
+            for text in changed(self._prose, self._blocks, self._base.source):
+                yield text, ("told in a sentence",)
+
     def _bare(self) -> Iterator[_Candidate]:
         """Code that nothing marks as such."""
         if self._open or (self._cut_short and not self._blocks):
@@ -273,7 +275,12 @@ class _Reader:
                 self._blame(4, Unreadable("cut off", "the reply ended before a program was complete"))
             return
         spans = [*wrapped(self._text), *(() if self._blocks else bare_spans(self._text))]
+        if self._blocks:  # a fence in the midst of code
+            spans += bare_spans(_FENCE.sub("", self._text))
+        else:
+            spans += [*bare_spans(_BOLD.sub(r"\1", self._text)), *told(self._text)]
         spans += [inner for block in self._blocks for inner in (*wrapped(block.text), *bare_spans(block.text))]
+        spans = [span for span in spans if "def " not in span or not (self._ends_with(span) and unfinished(span))]
         for span in spans:
             for text, names in mended(span):
                 yield from self._completed(text, ("found between prose", *names))
@@ -285,6 +292,9 @@ class _Reader:
         if not self._blocks:
             for text, names in mended(self._text):
                 yield text, names
+
+    def _ends_with(self, span: str) -> bool:
+        return self._text.rstrip().endswith(span.rstrip())
 
     def _completed(self, text: str, names: tuple[str, ...]) -> Iterator[_Candidate]:
         """A text that says `...` for lines of the base, with these lines; any other as it is."""
@@ -336,6 +346,18 @@ class _Reader:
             shown = prose.first_line(self._text)
             return Unreadable("no program", f"the reply holds no fenced code block; it begins: {shown}")
         return fault or Unreadable("no program", "the reply holds an empty code block")
+
+
+def _continued(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, with one that goes on within a function of the block before it joined to it."""
+    out: list[Block] = []
+    for block in blocks:
+        if out and out[-1].closed and goes_on(out[-1].text, block.text):
+            first = out.pop()
+            text = f"{first.text.rstrip()}\n{block.text}"
+            block = replace(first, text=text, closed=block.closed, end=block.end)
+        out.append(block)
+    return out
 
 
 def _tidy(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["CODE", "bare_spans", "commented", "is_prose"]
+__all__ = ["CODE", "ENDED", "bare_spans", "is_prose"]
 
 #: What a line of code looks like, in a language whose blocks are indented.
 CODE = re.compile(
@@ -14,7 +14,8 @@ CODE = re.compile(
     r"|[)\]}],?\s*$|#)"
 )
 _WORD = re.compile(r"^[(\"'*_`]*[^\W\d_]{1,}(?:['\u2019-][^\W\d_]+)*[)\"'*_`,.;:!?]*$")
-_ENDED = re.compile(r"[.!?:)*_\u3002\uff01\uff1f\uff1a]\s*$")
+#: How a sentence, or what announces something, ends.
+ENDED = re.compile(r"[.!?:)*_\u3002\uff01\uff1f\uff1a]\s*$")
 #: A line that is nothing but marks of some markup.
 _MARKUP = re.compile(r"^\s*(?:\[/?\w+\]|</?\w[^<>]*>|\\(?:begin|end)\{\w+\}|#\+\w+.*|[\W_]*)\s*$")
 _USE = re.compile(r"^(print\(|assert\b|if __name__\b)")
@@ -57,20 +58,6 @@ def bare_spans(text: str) -> Iterator[str]:
                 yield "\n".join(lines[start : end + 1])
 
 
-def commented(text: str) -> str:
-    """`text` with sentences that stand alone between blank lines turned into comments."""
-    lines = text.split("\n")
-    around = ["", *lines, ""]
-    return "\n".join(
-        f"# {line}" if _is_sentence(line) and not around[number].strip() and not around[number + 2].strip() else line
-        for number, line in enumerate(lines)
-    )
-
-
-def _is_sentence(line: str) -> bool:
-    return len(line.split()) > 2 and not CODE.match(line) and is_prose(line) and bool(_ENDED.search(line))
-
-
 def _may_end(kept: list[str], dropped: list[str]) -> bool:
     """Whether all that follows a span is an explanation, or uses what the span defines."""
     defined = "|".join(found[1] for line in kept if (found := re.match(r"def (\w+)", line)))
@@ -80,7 +67,7 @@ def _may_end(kept: list[str], dropped: list[str]) -> bool:
     for line in dropped:
         is_use = bool(_USE.match(line) or (not line[:1].isspace() and use.match(line)))
         comment = line.lstrip().startswith("#")
-        ended = not before.strip() or bool(_ENDED.search(line)) or is_prose(before)
+        ended = not before.strip() or bool(ENDED.search(line)) or is_prose(before)
         told = is_prose(line) and (ended or bool(_MARKUP.match(line)))
         if not (is_use or comment or told or (inside and line[:1].isspace())):
             return False
