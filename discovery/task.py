@@ -17,7 +17,7 @@ import re
 import sys
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -133,11 +133,14 @@ class Context:
         seed: Seed of this run's evaluation randomness. The same for every candidate (common random numbers), so that
             equal programs get equal verdicts; `Task` derives everything from (seed, stage, replicate).
         limits: Limits of this stage.
+        tell: Says in one line how far a long confirmation or verification is, to whoever waits for it. It is shown
+            once, and is no part of what is found.
     """
 
     slot: Slot
     seed: int
     limits: Limits
+    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
 
 
 @dataclass(frozen=True)

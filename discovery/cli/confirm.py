@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import say
 
 if TYPE_CHECKING:
     from discovery.evaluate.rescore import Rescore
@@ -156,6 +157,7 @@ async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Pr
     async with Pool(
         journal.meta.task, sandbox=backend, options=options, workers=1, seed=config["seed"], log=log
     ) as pool:
+        pool.on_told = say
         await measure(pool, config["seed"], programs, keep)
 
 

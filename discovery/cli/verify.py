@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli._options import JsonOption, SandboxOption
+from discovery.cli._say import say
 
 __all__ = ["command"]
 
@@ -41,7 +42,7 @@ def command(
     backend = sandbox_report(sandbox or "auto")["backend"]
     print(f"re-checking {document['name']} in sandbox {backend} ...", file=sys.stderr)
     alarms = [str(alarm) for alarm in document.get("alarms", ())]
-    result = asyncio.run(verify(spec, document, files, backend))
+    result = asyncio.run(verify(spec, document, files, backend, say))
     if as_json:
         checks = [{"name": name, "holds": holds, "detail": detail} for name, holds, detail in result.checks]
         print(json.dumps({"schema": "discovery.verify/1", "holds": result.holds, "alarms": alarms, "checks": checks}))

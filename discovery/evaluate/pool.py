@@ -57,18 +57,24 @@ class _Worker:
         )
         return cls(process)
 
-    async def ask(self, request: Mapping[str, JSON]) -> dict[str, Any]:
+    async def ask(self, request: Mapping[str, JSON], told: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+        """The reply to `request`; `told` gets what the worker says of its progress before."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             self._process.stdin.write(protocol.pack(request))
             await self._process.stdin.drain()
-            size = protocol.size_of(await self._process.stdout.readexactly(protocol.HEADER.size))
-            reply: dict[str, Any] = json.loads(await self._process.stdout.readexactly(size))
+            while "told" in (reply := await self._read(self._process.stdout)):
+                told(reply["told"])
         except (OSError, EOFError) as error:
             raise _WorkerLost(await self._ending()) from error
         except ValueError as error:
             raise _WorkerLost(f"out of protocol: {error}") from error
         return reply
+
+    async def _read(self, stream: asyncio.StreamReader) -> dict[str, Any]:
+        size = protocol.size_of(await stream.readexactly(protocol.HEADER.size))
+        message: dict[str, Any] = json.loads(await stream.readexactly(size))
+        return message
 
     async def _ending(self) -> str:
         """How the process ended, which closed its pipes: it may be on its way out still."""
@@ -101,6 +107,7 @@ class Pool:
 
     Attributes:
         on_lost: Told in one line when a worker was lost and is replaced.
+        on_told: Told in one line how far a confirmation or verification is.
         sandbox, capabilities: Backend in use and its report, known once entered.
     """
 
@@ -118,6 +125,7 @@ class Pool:
         self._seed = seed
         self._count = workers
         self.on_lost: Callable[[str], None] = lambda _: None
+        self.on_told: Callable[[str], None] = lambda _: None
         self._log_path = log
         self._log = -1
         self._all: set[_Worker] = set()
@@ -205,7 +213,7 @@ class Pool:
             worker = await self._idle.get()
             try:
                 worker = worker or await self._fresh()
-                reply = await _within(backstop, worker.ask(request))
+                reply = await _within(backstop, worker.ask(request, self.on_told))
             except _WorkerLost as error:
                 reason = str(error)
                 await self._drop(worker)

@@ -37,10 +37,11 @@ _Record = TypeVar("_Record", Verdict, Evidence, Verification)
 
 
 class _Evaluator:
-    """One task, one open slot."""
+    """One task, one open slot. `tell` carries progress to the controller."""
 
-    def __init__(self, task: str, sandbox: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, task: str, sandbox: str, options: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         self.task: Task = load_task(task)
+        self._tell = tell
         self.sandbox = open_sandbox(sandbox, Options(**options))
         if sandbox != "unsafe":
             self._require()
@@ -82,7 +83,7 @@ class _Evaluator:
         ).to_json()
 
     def confirm(self, request: Mapping[str, Any]) -> JSON:
-        context = Context(self.slot, request["seed"], self.task.slot_limits)
+        context = Context(self.slot, request["seed"], self.task.slot_limits, self._tell)
         evidence = _require(self.task.confirm(Program(**request["program"]), context), Evidence, "confirm")
         p_value = evidence.p_value
         if p_value is not None and not 0 <= _finite(p_value, "the p-value") <= 1:
@@ -90,7 +91,7 @@ class _Evaluator:
         return evidence.to_json()
 
     def verify(self, request: Mapping[str, Any]) -> JSON:
-        context = Context(self.slot, request["seed"], self.task.slot_limits)
+        context = Context(self.slot, request["seed"], self.task.slot_limits, self._tell)
         return asdict(
             _require(self.task.verify(request["files"], request["provenance"], context), Verification, "verify")
         )
@@ -155,9 +156,13 @@ def _finite(value: object, what: str) -> float:
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     evaluator: _Evaluator | None = None
 
+    def tell(text: str) -> None:
+        replies.write(protocol.pack({"told": str(text)}))
+        replies.flush()
+
     def start(request: Mapping[str, Any]) -> JSON:
         nonlocal evaluator
-        evaluator = _Evaluator(request["task"], request["sandbox"], request["options"])
+        evaluator = _Evaluator(request["task"], request["sandbox"], request["options"], tell)
         return evaluator.hello()
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from discovery.evaluate import Pool
 from discovery.export.bundle import EVIDENCE, seal
@@ -13,13 +13,20 @@ from discovery.task import Task, Verification, check_source, load_task
 __all__ = ["verify"]
 
 
-async def verify(spec: str, document: Mapping[str, JSON], files: Mapping[str, str], sandbox: str) -> Verification:
+async def verify(
+    spec: str,
+    document: Mapping[str, JSON],
+    files: Mapping[str, str],
+    sandbox: str,
+    told: Callable[[str], None] = lambda _: None,
+) -> Verification:
     """Check the bundle's files against its record, its program against its key, then all that the family can re-check.
 
     Args:
         spec: The task, from a source that the caller trusts (its code runs); not from the bundle unread.
         document, files: From `read_bundle`.
         sandbox: Backend name.
+        told: Gets, in one line each, how far it is.
 
     The family's checks also draw on a random seed of this verification, which whoever made the bundle could not choose.
     """
@@ -29,6 +36,7 @@ async def verify(spec: str, document: Mapping[str, JSON], files: Mapping[str, st
     checks.insert(0, _record(document))
     if sound:
         async with Pool(spec, sandbox=sandbox, workers=1, seed=0) as pool:
+            pool.on_told = told
             found = await pool.verify(files, document, secrets.randbits(62))
         checks += found.checks
     return Verification(all(holds for _, holds, _ in checks), tuple(checks))

@@ -103,6 +103,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Verdict 
     found: dict[str, Verdict | DiscoveryError] = {}
 
     async def act(pool: Pool) -> None:
+        told: list[str] = []
+        pool.on_told = told.append
         for name in (*CONTRACT, *SOUND):
             try:
                 found[name] = await pool.evaluate(_program(name), ONLY)
@@ -113,12 +115,17 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Verdict 
                 found[p_value] = Verdict("scored", (await pool.confirm(_program(p_value), 0)).p_value)
             except DiscoveryError as error:
                 found[p_value] = error
+        found["told"] = Verdict("scored", message=", ".join(told))
         found["log"] = Verdict("scored", message=(folder / "evaluator.log").read_text())
 
     lost = _use(folder, act)
     log = found.pop("log")
     assert isinstance(log, Verdict)
     return found, log.message, lost
+
+
+def test_progress_is_told_before_the_reply(judged: Any) -> None:
+    assert judged[0]["told"].message == ", ".join(["half of it", "all of it"] * 3)
 
 
 @pytest.mark.parametrize("fault", CONTRACT)

@@ -19,7 +19,7 @@ from discovery.tasks.nash.compiler.system import compile_program
 from discovery.tasks.nash.games.adversaries import Adversary, adversary
 from discovery.tasks.nash.games.pool import POOL
 from discovery.tasks.nash.language import NashLanguage
-from discovery.tasks.nash.proof.counterexample import Interval, violations
+from discovery.tasks.nash.proof.counterexample import violations
 from discovery.tasks.nash.proof.prove import SEARCH, placed
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages import Judge
@@ -95,17 +95,17 @@ def test_every_state_is_one_of_the_game_that_is_named(seed: int) -> None:
         system = judge.systems(form)[reached.state.case - 1]
     finally:
         judge.solver.close()
-    values = {name: Interval(value, value) for name, value in reached.state.values.items()}
+    values = reached.state.values
     assert reached.state.exact
     assert violations(system, values) == []
     assert reached.state.value == min(line["value"] for line in reached.state.lines)
     game = next(game for game in POOL if game.name == reached.game)
     entries = [{entry for row in matrix for entry in row} for matrix in game.payoffs]
-    for name, interval in values.items():
+    for name, value in values.items():
         if name[:2] in ("M1", "M2") and name[2:3] == "(":
-            assert interval.low <= max(entries[int(name[1]) - 1])
+            assert value <= max(entries[int(name[1]) - 1])
         if name[:2] in ("U1", "U2") and name[2:3] == "(":
-            assert min(entries[int(name[1]) - 1]) <= interval.low <= max(entries[int(name[1]) - 1])
+            assert min(entries[int(name[1]) - 1]) <= value <= max(entries[int(name[1]) - 1])
 
 
 def test_a_state_that_breaks_an_axiom_is_no_state() -> None:

@@ -16,7 +16,7 @@ from discovery.tasks.nash.blocks._base import Overload
 from discovery.tasks.nash.compiler.guarantee import best_mixture, best_multipliers
 from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
-from discovery.tasks.nash.proof.counterexample import Interval, from_model, violations
+from discovery.tasks.nash.proof.counterexample import from_model, violations
 from discovery.tasks.nash.proof.lemmas import simplified
 from discovery.tasks.nash.proof.outcome import Way
 from discovery.tasks.nash.proof.prove import SEARCH, prove
@@ -145,7 +145,9 @@ def test_a_state_that_breaks_an_axiom_is_found_out(solver: Solver) -> None:
     values = from_model(solver.decide(text, ordering=4, work=10**6, seconds=30)["model"])
     assert violations(system, values) == []
     for name in ("U1(x,y)", "M2(x)"):
-        moved = {**values, name: Interval(values[name].low + Fraction(1, 1000), values[name].high + Fraction(1, 1000))}
+        value = values[name]
+        assert isinstance(value, Fraction)
+        moved = {**values, name: value + Fraction(1, 1000)}
         assert violations(system, moved)
 
 

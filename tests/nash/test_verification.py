@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from nash_bundles import CONTEXT, document, files, task_of
 from discovery.model import Evidence, Program
 from discovery.task import Verification
 from discovery.tasks.nash import verification, zoo
+from discovery.tasks.nash.compiler.system import CASE, System
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages import Judge
 
@@ -315,6 +317,28 @@ def test_every_case_has_its_proof() -> None:
     del proof[1]
     told = failing(verified("cases", provenance, exported))
     assert "one proof for each of 2 cases" in told["files"]
+
+
+def test_the_axioms_of_every_case_must_have_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contradictory ones of the second case prove anything of it; a case that no game falls into is none of them."""
+    provenance = document("cases")
+    exported = files("cases", provenance)
+    systems = verification.proof_systems
+
+    def with_axiom(below: Fraction, label: str) -> Callable[..., list[System]]:
+        def changed_systems(*given: Any) -> list[System]:
+            first, second = systems(*given)
+            more = (second.state.M(1, "y") <= below).labelled(label)
+            return [first, replace(second, axioms=(*second.axioms, more))]
+
+        return changed_systems
+
+    monkeypatch.setattr(verification, "proof_systems", with_axiom(Fraction(-1), "made up"))
+    told = failing(verified("cases", provenance, exported))
+    assert told == {"axioms": "case 2: Z3 finds no state that meets them: what follows from them says nothing"}
+    monkeypatch.setattr(verification, "proof_systems", with_axiom(Fraction(-1), CASE))
+    result = verified("cases", provenance, exported)
+    assert result.holds and "none in this case" in details(result)["axioms"]
 
 
 def test_simpler_definitions_come_with_their_lemmas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from discovery.tasks.nash.compiler.guarantee import best_mixture
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.games.pool import POOL, Game, transposed
 from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
-from discovery.tasks.nash.proof.counterexample import Counterexample, Interval, violations
+from discovery.tasks.nash.proof.counterexample import Counterexample, violations
 
 __all__ = ["Adversary", "adversary"]
 
@@ -67,7 +67,7 @@ def adversary(program: Program, systems: Sequence[System]) -> Adversary | None:
         return None
     name, number, run = search.found
     system = systems[number]
-    values = {each: Interval(value, value) for each, value in run.values(system).items()}
+    values = run.values(system)
     if violations(system, values):
         return None  # of a definition that the system has and this one has not
     return Adversary(name, Counterexample.at(number + 1, system, values))

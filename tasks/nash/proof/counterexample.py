@@ -7,67 +7,41 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from discovery.tasks.nash.compiler.algebra import Constraint, Poly
+from discovery.tasks.nash.compiler.algebra import Constraint, variable
 from discovery.tasks.nash.compiler.guarantee import best_mixture
 from discovery.tasks.nash.compiler.system import Line, System
+from discovery.tasks.nash.proof.algebraic import Number, Root, Undecided, sign
 
-__all__ = ["Counterexample", "Interval", "from_model", "violations"]
-
-#: What an irrational value of a model is known to: an interval of this width or less.
-_TINY = Fraction(1, 10**24)
+__all__ = ["Counterexample", "from_model", "violations"]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """All numbers from `low` to `high`; a rational number has both equal."""
+def from_model(model: Mapping[str, Any]) -> dict[str, Number]:
+    """Values of a solver's model, as `z3.decide` gives them.
 
-    low: Fraction
-    high: Fraction
-
-    def __add__(self, other: Interval) -> Interval:
-        return Interval(self.low + other.low, self.high + other.high)
-
-    def __mul__(self, other: Interval) -> Interval:
-        corners = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
-        return Interval(min(corners), max(corners))
-
-    @property
-    def middle(self) -> Fraction:
-        """The number itself where it is rational."""
-        return (self.low + self.high) / 2
-
-
-def from_model(model: Mapping[str, Any]) -> dict[str, Interval]:
-    """Values of a solver's model: texts of fractions, or `[low, high]` around an irrational number."""
-    found: dict[str, Interval] = {}
+    Raises:
+        ValueError: what stands for an irrational number does not single one out.
+    """
+    found: dict[str, Number] = {}
     for name, value in model.items():
-        low, high = (value, value) if isinstance(value, str) else value
-        found[name] = Interval(Fraction(low), Fraction(high))
+        if isinstance(value, str):
+            found[name] = Fraction(value)
+        else:
+            low, high = map(Fraction, value["within"])
+            found[name] = Root(tuple(map(int, value["root of"])), low, high)
     return found
 
 
-def _at(poly: Poly, values: Mapping[str, Interval]) -> Interval:
-    total = Interval(Fraction(0), Fraction(0))
-    for monomial, coefficient in poly.terms.items():
-        product = Interval(coefficient, coefficient)
-        for name in monomial:
-            product = product * values[name]
-        total = total + product
-    return total
-
-
-def _fails(constraint: Constraint, values: Mapping[str, Interval]) -> bool:
-    """Whether `constraint` is certainly violated, or, where values are irrational, not met up to their precision."""
-    value = _at(constraint.poly, values)
-    if value.high - value.low > _TINY:
+def _fails(constraint: Constraint, values: Mapping[str, Number]) -> bool:
+    """Whether `constraint` is violated, or so nearly met that it cannot be told."""
+    try:
+        side = sign(constraint.poly, values)
+    except Undecided:
         return True
-    if constraint.relation == "=":
-        return not value.low <= 0 <= value.high
-    return value.high < 0 or (constraint.relation == ">" and value.high <= 0)
+    return side != 0 if constraint.relation == "=" else side < 0 or (constraint.relation == ">" and side == 0)
 
 
-def violations(system: System, values: Mapping[str, Interval]) -> list[str]:
-    """Every axiom, range and inherent inequality of `system` that `values` break; exact where values are rational.
+def violations(system: System, values: Mapping[str, Number]) -> list[str]:
+    """Every axiom, range and inherent inequality of `system` that `values` break, in exact arithmetic.
 
     Raises:
         KeyError: a variable of an axiom has no value.
@@ -75,14 +49,18 @@ def violations(system: System, values: Mapping[str, Interval]) -> list[str]:
     broken = []
     for name, bounds in system.state.variables.items():
         if name in values:
-            low_broken = bounds.low is not None and values[name].high < bounds.low
-            if low_broken or (bounds.high is not None and values[name].low > bounds.high):
-                broken.append(f"{name} = {float(values[name].middle):g} leaves its range")
+            ends = [] if bounds.low is None else [variable(name) >= bounds.low]
+            ends += [] if bounds.high is None else [variable(name) <= bounds.high]
+            if any(_fails(end, values) for end in ends):
+                broken.append(f"{name} = {float(_middle(values[name])):g} leaves its range")
     for constraint in system.axioms:
-        written = constraint.substituted(system.state.definitions)
-        if _fails(written, values):
+        if _fails(constraint.substituted(system.state.definitions), values):
             broken.append(f"{constraint.label}: {constraint}")
     return broken
+
+
+def _middle(value: Number) -> Fraction:
+    return value.middle if isinstance(value, Root) else value
 
 
 @dataclass(frozen=True)
@@ -91,10 +69,11 @@ class Counterexample:
 
     Attributes:
         case: Number of the case, from 1.
-        value: What the best line guarantees there: the program's regret in this state.
-        values: Value of every variable and regret; rational unless `exact` is False.
-        exact: Whether every value is rational and was checked in exact arithmetic. Otherwise some values are
-            irrational and were checked within intervals narrower than 1e-24.
+        value: What the best line guarantees there: the program's regret in this state. Where some values are
+            irrational, a little less.
+        values: Value of every variable and regret; where they are irrational, to 24 digits or more.
+        exact: Whether `values` are the values themselves: no number was irrational. The axioms are checked exactly
+            either way.
         lines: Per line: label, what it guarantees, what is mixed with which weights, the regrets of its points.
         tight: Axioms that hold with equality, by label.
     """
@@ -107,15 +86,17 @@ class Counterexample:
     tight: tuple[str, ...]
 
     @classmethod
-    def at(cls, case: int, system: System, values: Mapping[str, Interval]) -> Counterexample:
+    def at(cls, case: int, system: System, values: Mapping[str, Number]) -> Counterexample:
         """What the state `values` says about the lines of `system`."""
-        middle = {name: value.middle for name, value in values.items()}
+        middle = {name: _middle(value) for name, value in values.items()}
         complete = system.state.complete(middle)
         lines = tuple(_line(line, complete) for line in system.lines)
-        exact = all(value.low == value.high for value in values.values())
+        # A regret M - U is off by no more than this, and with it what a line guarantees.
+        off = max((each.high - each.low for each in values.values() if isinstance(each, Root)), default=Fraction(0))
         tight = [c for c in system.axioms if c.relation != "=" and abs(c.poly.at(complete)) < Fraction(1, 10**9)]
         labels = tuple(f"{c.label}: {c}" for c in tight if not c.label.startswith("best response"))
-        return cls(case, min(line["value"] for line in lines), complete, exact, lines, labels)
+        value = min(line["value"] for line in lines) - off
+        return cls(case, value, complete, off == 0, lines, labels)
 
     def tight_lines(self) -> tuple[int, ...]:
         """Indices of the lines that guarantee no more than the worst, up to 1e-4."""

@@ -27,7 +27,7 @@ import numpy as np
 from discovery.tasks.nash.compiler.algebra import Constraint, constant
 from discovery.tasks.nash.compiler.system import Line, System
 from discovery.tasks.nash.numerics.linear import linear_program
-from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
+from discovery.tasks.nash.proof.counterexample import Counterexample, violations
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching
 
@@ -292,8 +292,8 @@ class _Search:
             if answer.get("answer") != "sat":
                 return False
             state = {**{n: f"{v}" for n, v in self.completed({}).items()}, **answer["model"]}
-            given = from_model({name: value for name, value in state.items() if name in self.system.state.variables})
-            new = self.better({name: value.middle for name, value in given.items()}, mixtures, limit=_MANY_LINES)
+            given = {name: Fraction(value) for name, value in state.items() if name in self.system.state.variables}
+            new = self.better(given, mixtures, limit=_MANY_LINES)
             if not new:
                 if violations(self.system, given):
                     return False

@@ -28,10 +28,8 @@ def rendered(outcome: Outcome) -> str:
 
 
 def _state(state: Counterexample) -> list[str]:
-    kind = "checked exactly" if state.exact else "with irrational values, checked to 24 digits"
-    lines = [
-        f"a state forces more than {float(state.value):.6f} ({kind})" + (f", case {state.case}" * (state.case > 1))
-    ]
+    kind = "checked exactly" + ("" if state.exact else ", some values are irrational")
+    lines = [f"a state forces {float(state.value):.6f} ({kind})" + (f", case {state.case}" * (state.case > 1))]
     by_value = sorted(state.lines, key=lambda line: line["value"])
     tight = [line for line in by_value if line["value"] - state.value < Fraction(1, 10**4)]
     for line in tight[:_LINES]:

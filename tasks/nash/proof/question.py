@@ -137,8 +137,11 @@ class _Asked:
         if found.get("answer") == "unsat" and near is None:
             return Answer("unsat", self._piece(text, way.ordering, lines, regrets=way.regrets))
         if found.get("answer") == "sat":
-            values = from_model(found["model"])
-            broken = violations(self.system, values)
+            try:
+                values = from_model(found["model"])
+                broken = violations(self.system, values)
+            except ValueError as error:
+                broken = [str(error)]
             if not broken:
                 return Answer("sat", counterexample=Counterexample.at(self.case + 1, self.system, values))
             self.reasons.append(f"a state that Z3 returned breaks an axiom: {broken[0]}")

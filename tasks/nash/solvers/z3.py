@@ -8,8 +8,8 @@ from typing import Any
 
 __all__ = ["core", "decide"]
 
-#: Half the width of the interval that stands for an irrational number of a model.
-_PRECISION = Fraction(1, 10**30)
+#: Digits of an irrational number of a model.
+_DIGITS = 35
 
 #: What Z3 gives as its reason after an internal assertion failed.
 _BROKEN = "unreachable"
@@ -30,8 +30,9 @@ def decide(text: str, *, ordering: int, work: int, seconds: float) -> dict[str, 
 
     Returns:
         `answer` (`"sat"`, `"unsat"` or `"unknown"`), `reason` of an unknown, and `model` for `"sat"`: name to the text
-        of a fraction, or to `[low, high]` around an irrational number; that of a linear text names products, too. Or
-        `failed`: why there is no answer.
+        of a fraction, or for an irrational number to `root of`, the coefficients of a polynomial, that of x^0 first,
+        and `within`, two fractions around the root; that of a linear text names products, too. Or `failed`: why there
+        is no answer.
     """
     import z3
 
@@ -91,5 +92,7 @@ def _value(number: Any) -> Any:
 
     if z3.is_rational_value(number):
         return str(number.as_fraction())
-    middle = Fraction(number.approx(40).as_fraction())
-    return [str(middle - _PRECISION), str(middle + _PRECISION)]
+    middle = Fraction(number.approx(_DIGITS).as_fraction())
+    width = Fraction(1, 10 ** (_DIGITS - 5))
+    coefficients = [str(each.as_fraction()) for each in number.poly()]
+    return {"root of": coefficients, "within": [str(middle - width), str(middle + width)]}

@@ -102,6 +102,8 @@ class Faulty(type(TOY)):  # type: ignore[misc]
         return found
 
     def confirm(self, program: Program, ctx: Context) -> Evidence:
+        for step in ("half of it", "all of it"):
+            ctx.tell(step)
         return Evidence(True, "it is so", float(program.source), 1.0, (1.0, 1.0))
 
 
