@@ -15,6 +15,7 @@ from discovery.grammar.places import fresh_name
 from discovery.model import Rejected
 from discovery.tasks.nash.blocks._base import COEFFICIENT, CONDITION, WEIGHT, Overload, player_type
 from discovery.tasks.nash.program import ancestors, image, tree
+from discovery.tasks.nash.weights import weigh
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.vocabulary import Words
@@ -327,4 +328,5 @@ EDITS: tuple[tuple[float, _Edit], ...] = (
     (3.0, remove),
     (3.0, assume),
     (1.0, begin),
+    (1.5, weigh),
 )

@@ -94,6 +94,7 @@ def test_a_step_that_does_not_follow_proves_nothing(solver: Solver, monkeypatch:
         return Reduction(
             replace(shorter.problem, constraints=(contradiction,)),
             (*steps, replace(last, found=(*last.found, contradiction))),
+            shorter.spent,
         )
 
     monkeypatch.setattr(question, "reduction", wrong)

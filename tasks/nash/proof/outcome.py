@@ -117,6 +117,7 @@ class Outcome:
         clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
         proof_seconds: Wall time spent in Z3.
         questions: Questions asked so far, each way of asking counted.
+        large: Cases, from 0, of which even one line is too large for a `reduction`: none is tried again.
     """
 
     status: str = "unproved"
@@ -130,3 +131,4 @@ class Outcome:
     clock: bool = False
     proof_seconds: float = 0.0
     questions: int = 0
+    large: set[int] = field(default_factory=set)

@@ -108,7 +108,7 @@ def ask(
             return answer
     if target is not None and system.state.sides:
         for some in [*({line} for line in sorted(lines) if len(lines) > 1), lines]:
-            if some and (piece := asked.reduced(some)) is not None:
+            if some and case not in outcome.large and (piece := asked.reduced(some)) is not None:
                 return Answer("unsat", piece)
     for way in effort.portfolio[1:]:
         if (answer := asked.whole(lines, way)) is not None:
@@ -150,6 +150,10 @@ class _Asked:
     def reduced(self, lines: set[int]) -> Piece | None:
         """A proof by the question with fewer variables; a state of that one says nothing."""
         shorter = reduction(target_problem(self.system, self.target, lines=lines, regrets=True))
+        if shorter.spent and len(lines) == 1:
+            self.outcome.large.add(self.case)
+            self.reasons.append("too large to be reduced")
+            return None
         text = smtlib(shorter.problem, products=False)
         for ordering in self.effort.reduced:
             answer = self._found(text, ordering, self.effort.work).get("answer")

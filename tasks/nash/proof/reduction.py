@@ -35,6 +35,7 @@ STEP_ORDERINGS = (1, 4, 0)
 _Side: TypeAlias = tuple[Poly, str, Poly, Constraint]
 
 _UNIT, _FREE = Bounds(), Bounds(None, None)
+_ONE, _NOTHING = constant(1), Fraction(0)
 
 #: Largest degree of what pairs may give, factors of a polynomial whose sign is looked at, and constraints more than
 #: before that an elimination may leave.
@@ -42,6 +43,9 @@ _DEGREE, _CORNERS, _GROWTH = 5, 6, 4
 
 #: Terms that may be multiplied out: some tenths of a second.
 _WORK = 30_000
+
+#: Constraints that may be compared with multiples of others: some tenths of a second, too.
+_COMPARED = 30_000
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Reduction:
-    """The last question, which follows from the first by `steps` in order."""
+    """The last question, which follows from the first by `steps` in order; `spent`: work ended, not what there was to
+    do."""
 
     problem: Problem
     steps: tuple[Step, ...]
+    spent: bool
 
 
 def reduction(problem: Problem) -> Reduction:
@@ -89,10 +95,12 @@ class _Reducer:
         self.bounds = dict(self.problem.variables)
         self.left = list(self.problem.constraints)
         self.held = _multipliers(self.problem)
-        self._work = 0
+        self._work = self._compared = 0
         self._signs: dict[frozenset[tuple[Monomial, Fraction]], int] = {}
-        #: By identity of a polynomial, which is kept for that reason, and factor.
-        self._multiples: dict[tuple[int, frozenset[tuple[Monomial, Fraction]]], tuple[Poly, Poly]] = {}
+        #: By identity of a polynomial, which is kept for that reason, and place of the factor.
+        self._multiples: dict[tuple[int, int], tuple[Poly, Poly]] = {}
+        #: Pairs of constraints of which the first does not imply the second, by identity; kept for that reason.
+        self._apart: dict[tuple[int, int], tuple[Constraint, Constraint]] = {}
 
     def run(self) -> Reduction:
         self._equations()
@@ -101,7 +109,8 @@ class _Reducer:
             self._prune()
         used = {name for each in self.left for name in each.poly.variables()}
         ranges = {name: bounds for name, bounds in self.bounds.items() if name in used}
-        return Reduction(Problem(ranges, tuple(self.left)), tuple(self.steps))
+        spent = self._work >= _WORK or self._compared >= _COMPARED
+        return Reduction(Problem(ranges, tuple(self.left)), tuple(self.steps), spent)
 
     def _equations(self) -> None:
         """Solve every equation for a payoff with a constant coefficient, and write that out elsewhere."""
@@ -161,7 +170,7 @@ class _Reducer:
         """What follows from two constraints each; None where a sign is not known, or degrees grow too large."""
         lower: list[_Side] = []
         upper: list[_Side] = []
-        one = [constant(1)]
+        one = [_ONE]
         box = [each for each in self._box(name) if not any(self._implies(other, each, one) for other in given)]
         for each in [*given, *box]:
             factor, _ = _split(each.poly, name)
@@ -227,37 +236,45 @@ class _Reducer:
 
     def _prune(self) -> None:
         """Leave out what follows at once from another constraint: sound, whatever is left out."""
-        factors = [constant(1)]
+        factors = [_ONE]
         for name in sorted(self.held & self.bounds.keys()):
             if self.bounds[name] == _UNIT:
                 factors += [variable(name), 1 - variable(name)]
         for each in list(self.left):
             if self._work >= _WORK:
                 return
-            if each.relation != "=" and any(
-                self._implies(other, each, factors) for other in self.left if other is not each
-            ):
+            if each.relation != "=" and any(self._redundant(each, other, factors) for other in self.left):
                 self.left.remove(each)
 
+    def _redundant(self, wanted: Constraint, known: Constraint, factors: list[Poly]) -> bool:
+        """Whether `wanted` follows from `known`, another constraint; a pair is looked at once."""
+        pair = id(known), id(wanted)
+        if known is wanted or pair in self._apart or self._compared >= _COMPARED:
+            return False
+        if self._implies(known, wanted, factors):
+            return True
+        self._apart[pair] = known, wanted
+        return False
+
     def _implies(self, known: Constraint, wanted: Constraint, factors: list[Poly]) -> bool:
-        """Whether `wanted` is `known` times one of `factors`, or 1, plus something that is nowhere negative."""
+        """Whether `wanted` is `known` times one of `factors`, of which the first is 1, plus something that is nowhere
+        negative."""
         if known.relation == "=":
             return False
-        for factor in factors:
+        for place, factor in enumerate(factors):
             if wanted.relation == ">" and not (known.relation == ">" and _is_constant(factor)):
                 continue
-            multiple = self._multiple(known, factor)
-            if len(multiple.terms.keys() ^ wanted.poly.terms.keys()) > _CORNERS:
-                continue
-            rest = wanted.poly - multiple
-            if not rest.terms or (len(rest.terms) <= _CORNERS and self._sign(rest) > 0):
+            self._compared += 1
+            multiple = self._multiple(known, place, factor)
+            rest = _short_rest(wanted.poly, multiple)
+            if rest is not None and (not rest.terms or (_maybe_positive(rest) and self._sign(rest) > 0)):
                 return True
         return False
 
-    def _multiple(self, known: Constraint, factor: Poly) -> Poly:
-        key = id(known.poly), frozenset(factor.terms.items())
+    def _multiple(self, known: Constraint, place: int, factor: Poly) -> Poly:
+        key = id(known.poly), place
         if key not in self._multiples:
-            self._multiples[key] = known.poly, factor * known.poly
+            self._multiples[key] = known.poly, factor * known.poly if place else known.poly
             self._work += len(factor.terms) * len(known.poly.terms)
         return self._multiples[key][1]
 
@@ -329,6 +346,32 @@ def _split(poly: Poly, name: str) -> tuple[Poly, Poly]:
 def _without(monomial: Monomial, name: str) -> Monomial:
     place = monomial.index(name)
     return monomial[:place] + monomial[place + 1 :]
+
+
+def _short_rest(poly: Poly, other: Poly) -> Poly | None:
+    """`poly - other`, if it has no more than `_CORNERS` terms."""
+    if abs(len(poly.terms) - len(other.terms)) > _CORNERS:
+        return None
+    terms: dict[Monomial, Fraction] = {}
+    common = 0
+    for monomial, coefficient in poly.terms.items():
+        taken = other.terms.get(monomial)
+        common += taken is not None
+        if taken != coefficient:
+            terms[monomial] = coefficient if taken is None else coefficient - taken
+            if len(terms) > _CORNERS:
+                return None
+    if len(terms) + len(other.terms) - common > _CORNERS:
+        return None
+    terms.update((monomial, -taken) for monomial, taken in other.terms.items() if monomial not in poly.terms)
+    return Poly(terms)
+
+
+def _maybe_positive(poly: Poly) -> bool:
+    """False if `poly` is negative at a corner of the box at which at most one variable is 1, or all are."""
+    least = poly.terms.get((), _NOTHING)
+    single = [c for monomial, c in poly.terms.items() if len(monomial) == 1]
+    return least >= 0 and min(single, default=least) + least >= 0 and sum(poly.terms.values()) >= 0
 
 
 def _degree(constraints: Collection[Constraint]) -> int:
