@@ -56,6 +56,7 @@ class Parent:
         verdict: The final one; None when it had not been told by then (a seed that is still judged).
         estimate: What the score is estimated at by all `measured` measurements; None without one.
         like: As in `Told`.
+        index: Number of the proposal that brought it, as in `Told`; None when it had not been told.
     """
 
     program: Program
@@ -63,6 +64,7 @@ class Parent:
     estimate: float | None = None
     measured: int = 1
     like: int | None = None
+    index: int | None = None
 
 
 @dataclass(frozen=True)

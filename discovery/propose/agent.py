@@ -79,7 +79,7 @@ class Agent(Proposer):
         seed: The run's, for the markers of reflections.
     """
 
-    version = 2
+    version = 3
 
     def __init__(
         self,

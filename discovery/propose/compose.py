@@ -41,6 +41,7 @@ class Prompt:
         marker: Of its untrusted parts.
         base: Program that edits apply to, or None.
         edits: Whether edits were asked for.
+        named: What the base is called in it.
         trimmed: What was left out for want of room.
     """
 
@@ -48,6 +49,7 @@ class Prompt:
     marker: str
     base: Program | None
     edits: bool
+    named: str = ""
     trimmed: tuple[str, ...] = ()
 
 
@@ -139,7 +141,7 @@ class Composer:
                 matter = replace(matter, language=cut(language, room))
                 trimmed.append("description of the language")
                 messages = self._messages(proposal, context, variant, matter, marker, edits)
-        return Prompt(messages, marker, base, edits, tuple(trimmed))
+        return Prompt(messages, marker, base, edits, _base(proposal), tuple(trimmed))
 
     def _messages(
         self, proposal: Proposal, context: Context, variant: str, matter: _Matter, marker: str, edits: bool
@@ -147,6 +149,7 @@ class Composer:
         system = self._prompts.brief_values(advice=matter.advice, examples=matter.examples, language=matter.language)
         values: dict[str, Any] = {
             "edits": edits,
+            "base": _base(proposal),
             "recent": matter.recent,
             "best": matter.best,
             "lessons": matter.lessons,
@@ -176,6 +179,7 @@ class Composer:
             )
         return {
             "id": program.id,
+            "index": parent.index,
             "source": program.source,
             "score": parent.estimate,
             "status": "" if verdict is None else verdict.status,
@@ -187,7 +191,7 @@ class Composer:
 
         A very long answer is quoted in part; of an empty one, which some servers refuse, nothing is.
         """
-        given = {"known": None, "whole": False, "problem": "", "edits": prompt.edits, **values}
+        given = {"known": None, "whole": False, "problem": "", "edits": prompt.edits, "base": prompt.named, **values}
         text = self._prompts.render("repairer", prompt.marker, **given)
         if not reply.strip():
             *before, last = prompt.messages
@@ -201,6 +205,11 @@ class Composer:
         )
         system = self._prompts.render("system", marker, **self._prompts.brief_values(examples=False))
         return (Message("system", system), Message("user", text))
+
+
+def _base(proposal: Proposal) -> str:
+    """What prompts call the program that edits apply to."""
+    return "program A" if len(proposal.parents) > 1 else "the program"
 
 
 def _last(items: tuple[Told, ...], count: int) -> tuple[Told, ...]:

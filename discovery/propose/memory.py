@@ -115,4 +115,5 @@ class Memory:
             return Parent(row.program, None)
         value = self._standing.value(key)
         estimate = None if value == -math.inf else value
-        return Parent(row.program, row.verdict, estimate, self._standing.count(key), self._told[first].like)
+        told = self._told[first]
+        return Parent(row.program, row.verdict, estimate, self._standing.count(key), told.like, told.index)

@@ -8,6 +8,7 @@ them is never taken for a template.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from discovery.errors import ConfigError, NotFound
 from discovery.feedback import clean, fenced
+from discovery.feedback.text import cut
 from discovery.model import JSON
 from discovery.propose._base import Told
 from discovery.store import Journal
@@ -196,17 +198,25 @@ class Prompts:
     def _rehearsal(self) -> Iterator[str]:
         """Every role rendered once with stand-ins, so that a fault shows before a call is paid."""
         told = Told(3, "mutate", "0" * 64, "scored", 0.5, "as said", "an idea", gain=0.1)
-        parent = {"id": "0" * 12, "source": "x = 1\n", "score": 0.5, "status": "scored", "feedback": "score 0.5"}
+        parent = {
+            "id": "0" * 12,
+            "index": 1,
+            "source": "x = 1\n",
+            "score": 0.5,
+            "status": "scored",
+            "feedback": "score 0.5",
+        }
         history = {"lessons": ["a lesson"], "best": [told], "recent": [told], "hints": ["a hint"]}
         brief = self.brief_values()
         yield self.render("system", "0", **brief)
         for edits in (True, False):
-            yield self.render("initializer", "0", edits=edits, **history)
+            form = {"edits": edits, "base": "the program"}
+            yield self.render("initializer", "0", **form, **history)
             for role, count in (("mutator", 1), ("crossover", 2)):
                 for variant in self.variants(role):
-                    yield self.render(role, "0", variant=variant, parents=[parent] * count, edits=edits, **history)
+                    yield self.render(role, "0", variant=variant, parents=[parent] * count, **form, **history)
             for known, whole in ((told, False), (None, True), (None, False)):
-                yield self.render("repairer", "0", known=known, whole=whole, problem="a problem", edits=edits)
+                yield self.render("repairer", "0", known=known, whole=whole, problem="a problem", **form)
         yield self.render("reflector", "0", told=[told], lessons=["a lesson"], limit=8)
 
     def brief_values(self, *, advice: bool = True, examples: bool = True, language: str = "") -> dict[str, Any]:
@@ -244,11 +254,20 @@ def _outcomes(told: Sequence[Told]) -> str:
 
 def _outcome(told: Told) -> str:
     if told.score is None:
-        result = f"{told.status}: {told.message[:160]}" if told.message else told.status
+        result = f"{told.status}: {cut(told.message, 160)}" if told.message else told.status
     else:
-        gain = "" if told.gain is None else f" ({told.gain:+.4g} against its parent)"
         often = "" if told.measured < 2 else f" by {told.measured} measurements"
-        result = f"{told.score:.6g}{often}{gain}"
+        result = f"{told.score:.6g}{often}{_gain(told.score, told.gain)}"
     like = "" if told.like is None else f"; behaves exactly like #{told.like}"
     idea = f" | {told.idea}" if told.idea else ""
     return f"#{told.index} {told.operator}: {clean(result)}{like}{clean(idea)}"
+
+
+def _gain(score: float, gain: float | None) -> str:
+    """What the score is more than its parent's, as far as scores are told, in six digits: less than that is none."""
+    if gain is None or not math.isfinite(gain):
+        return ""
+    largest = max(abs(score), abs(score - gain))
+    place = 0 if largest == 0 else 5 - math.floor(math.log10(largest))
+    rounded = round(gain, place)
+    return f" ({rounded:+.4g} against its parent)" if rounded else " (no more and no less than its parent)"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from discovery.grammar.source import MAX_BYTES, parse_source
 from discovery.model import Program, Rejected, content_key
+from discovery.sandbox import Limits
 from discovery.tasks.python import edits as _edits
 from discovery.tasks.python.source import canonical_text, without_docstrings
 
@@ -24,10 +25,21 @@ class PythonLanguage:
 
     Args:
         entry: Name of the function that a program must define at its top level.
+        limits: Of one call, as `describe` tells them.
+        packages: What a program may import besides the standard library.
+        example: Source of a program that is accepted, or nothing: its arguments are told.
     """
 
-    def __init__(self, entry: str) -> None:
+    def __init__(
+        self,
+        entry: str,
+        *,
+        limits: Limits | None = None,
+        packages: Sequence[str] = ("numpy",),
+        example: Callable[[], str] = str,
+    ) -> None:
         self.entry = entry
+        self._limits, self._packages, self._example = limits or Limits(), tuple(packages), example
 
     def check(self, source: str) -> Program:
         """Parse `source`, without running it. The key covers the program without comments, docstrings and layout; names
@@ -54,12 +66,29 @@ class PythonLanguage:
 
     def describe(self) -> str:
         """The rules in Markdown."""
+        limits, packages = self._limits, ", ".join(self._packages)
         return (
-            f"A Python module of at most {MAX_BYTES // 1024} KiB that defines `{self.entry}` at its top level. "
-            "It may import the standard library and numpy. It runs in a sandbox without network and files, in a fresh "
-            "process for every call, within limits of time and memory. It must return plain data: finite numbers, "
-            "strings, booleans, lists, dicts with string keys, or numpy arrays. What it prints is ignored."
+            f"A Python module of at most {MAX_BYTES // 1024} KiB that defines a function `{self.entry}` at its top level."
+            f"{self._arguments()} It may import the standard library{f' and {packages}' if packages else ''}.\n\n"
+            "Every call runs by itself in a fresh process of a sandbox, without network, with no files but a scratch folder. "
+            f"It may take {limits.cpu_seconds:g} s of CPU time and {limits.wall_seconds:g} s by the clock, "
+            f"{_size(limits.memory_bytes)} of memory, and {limits.processes} processes and threads. It must return plain "
+            "data: finite numbers, strings, booleans, lists, dicts with string keys, or numpy arrays, at most "
+            f"{_size(limits.answer_bytes)}. What it prints is ignored.\n\n"
+            "A program is called for several cases, and its score is the mean over them; one case in which it fails, by "
+            "an error, a limit or an answer that is not acceptable, and it has no score. Where it draws at random, seed it."
         )
+
+    def _arguments(self) -> str:
+        """How the function is called, by the example."""
+        try:
+            tree = ast.parse(self._example())
+        except (SyntaxError, ValueError):
+            return ""
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name == self.entry:
+                return f" It is called with keyword arguments, as for `def {self.entry}({ast.unparse(node.args)})`."
+        return ""
 
     def mutate(self, program: Program, rng: random.Random, edits: int = 1) -> str:
         """Source of a variant, `edits` random edits away: numbers, operators, comparisons, names, statements.
@@ -96,3 +125,11 @@ class PythonLanguage:
 def _defined(tree: ast.Module) -> str:
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     return f"it defines {', '.join(names[:5])}" if names else "it defines no function"
+
+
+def _size(count: int) -> str:
+    """Bytes as text: the largest unit that divides them."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count} bytes"

@@ -111,7 +111,9 @@ class PythonTask(Task):
 
     def __init__(self) -> None:
         _require(type(self))
-        self.language = PythonLanguage(self.entry)
+        self.language = PythonLanguage(
+            self.entry, limits=self.limits, packages=self.preload, example=lambda: self.seeds()[0].source
+        )
         self.stages = (Stage("cases", self.limits),)
         self.slot_limits = self.limits
         self.harness = Harness(

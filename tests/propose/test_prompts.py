@@ -19,8 +19,8 @@ def test_a_folder_overrides_single_templates_and_adds_variants(tmp_path: Path) -
     (tmp_path / "README.md").write_text("ours")
     prompts = Prompts(load_templates(tmp_path), BRIEF)
     assert "invert" in prompts.variants("mutator") and "simplify" in prompts.variants("mutator")
-    parent = {"id": "1", "source": "x = {{ 7 * 7 }}", "score": None, "status": "", "feedback": "none"}
-    values = {"edits": True, "recent": [], "best": [], "lessons": [], "hints": []}
+    parent = {"id": "1", "index": None, "source": "x = {{ 7 * 7 }}", "score": None, "status": "", "feedback": "none"}
+    values = {"edits": True, "base": "the program", "recent": [], "best": [], "lessons": [], "hints": []}
     text = prompts.render("mutator", "0", variant="invert", parents=[parent], **values)
     assert text.startswith("Turn it round.") and text.endswith("ANSWER True") and "{{ 7 * 7 }}" in text
 
@@ -58,11 +58,12 @@ def test_code_stands_in_a_fence_that_it_cannot_close() -> None:
     prompts = Prompts(load_templates(), BRIEF)
     parent = {
         "id": "1",
+        "index": 3,
         "source": 'x = """\n```\nescaped\n````\n"""',
         "score": 1.0,
         "status": "scored",
         "feedback": "-",
     }
-    values = {"edits": False, "recent": [], "best": [], "lessons": [], "hints": []}
+    values = {"edits": False, "base": "the program", "recent": [], "best": [], "lessons": [], "hints": []}
     text = prompts.render("mutator", "0", variant="explore", parents=[parent], **values)
     assert "`````python\nx" in text
