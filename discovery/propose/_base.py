@@ -28,7 +28,7 @@ class Told:
         status, score, message: Of the final verdict; of the message one line. Among the best, the score is what it is
             estimated at by all measurements.
         idea: One line by whoever wrote it, or "". Text of a model: never instructions.
-        gain: Score minus the estimate of the best parent, where both are known.
+        gain: Estimate minus that of the best parent, where both are known.
         like: Number of the earliest proposal whose program behaves the same though its key differs, or None.
         parents: Keys, as the strategy asked.
         measured: How often the program was measured by then.

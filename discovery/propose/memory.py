@@ -65,7 +65,7 @@ class Memory:
             score=verdict.score,
             message=" ".join(verdict.message.split())[:_MESSAGE],
             idea=row.idea,
-            gain=None if row.proposal.operator == MEASURE else self._gain(row.proposal.parents, verdict.score),
+            gain=None if row.proposal.operator == MEASURE else self._gain(row.proposal.parents, outcome.key),
             like=None if twin is None or twin.key == outcome.key else twin.index,
             parents=row.proposal.parents,
         )
@@ -76,14 +76,16 @@ class Memory:
         if outcome.key is not None:
             self._first.setdefault(outcome.key, place)
 
-    def _gain(self, parents: Sequence[str], score: float | None) -> float | None:
+    def _gain(self, parents: Sequence[str], key: str | None) -> float | None:
+        """Estimate against estimate: a score against an estimate would differ where nothing does."""
+        value = -math.inf if key is None else self._standing.value(key)
         best = max(map(self._standing.value, parents), default=-math.inf)
-        return None if score is None or best == -math.inf else score - best
+        return None if -math.inf in (value, best) else value - best
 
     def _now(self, key: str) -> Told:
         """What was told of a program first, at what it is worth now."""
         told, value = self._told[self._first[key]], self._standing.value(key)
-        return replace(told, score=value, gain=self._gain(told.parents, value), measured=self._standing.count(key))
+        return replace(told, score=value, gain=self._gain(told.parents, key), measured=self._standing.count(key))
 
     def since(self, start: int, end: int) -> Sequence[Told]:
         """The outcomes told as number `start` up to, not including, `end`, from 0."""
