@@ -68,15 +68,16 @@ class PythonLanguage:
         """The rules in Markdown."""
         limits, packages = self._limits, ", ".join(self._packages)
         return (
-            f"A Python module of at most {MAX_BYTES // 1024} KiB that defines a function `{self.entry}` at its top level."
-            f"{self._arguments()} It may import the standard library{f' and {packages}' if packages else ''}.\n\n"
-            "Every call runs by itself in a fresh process of a sandbox, without network, with no files but a scratch folder. "
-            f"It may take {limits.cpu_seconds:g} s of CPU time and {limits.wall_seconds:g} s by the clock, "
-            f"{_size(limits.memory_bytes)} of memory, and {limits.processes} processes and threads. It must return plain "
-            "data: finite numbers, strings, booleans, lists, dicts with string keys, or numpy arrays, at most "
+            f"A Python module of at most {MAX_BYTES // 1024} KiB that defines a function `{self.entry}` at its top "
+            f"level.{self._arguments()} It may import the standard library{f' and {packages}' if packages else ''}.\n\n"
+            "Every call runs by itself in a fresh process of a sandbox, without network, with no files but a scratch "
+            f"folder. It may take {limits.cpu_seconds:g} s of CPU time and {limits.wall_seconds:g} s by the clock, "
+            f"{_size(limits.memory_bytes)} of memory, and {limits.processes} processes and threads. It must return "
+            "plain data: finite numbers, strings, booleans, lists, dicts with string keys, or numpy arrays, at most "
             f"{_size(limits.answer_bytes)}. What it prints is ignored.\n\n"
-            "A program is called for several cases, and its score is the mean over them; one case in which it fails, by "
-            "an error, a limit or an answer that is not acceptable, and it has no score. Where it draws at random, seed it."
+            "A program is called for several cases, and its score is the mean over them; one case in which it fails, "
+            "by an error, a limit or an answer that is not acceptable, and it has no score. Where it draws at random, "
+            "seed it."
         )
 
     def _arguments(self) -> str:

@@ -18,8 +18,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.mark.parametrize(
     ("name", "task", "proposals"),
     [
-        ("optimizers", "optimizers", 36),
-        ("bin-packing", str(EXAMPLES / "bin-packing"), 34),
+        ("optimizers", "optimizers", 40),
+        ("bin-packing", str(EXAMPLES / "bin-packing"), 40),
         ("nash", "nash", 36),
     ],
 )

@@ -271,3 +271,20 @@ def test_a_family_supplies_advice_and_worked_examples(task: Task, monkeypatch: p
     system = script.asked[0][1][0].content
     assert "Bins of size 100." in system and "next fit" in system and "def pack(sizes): ..." in system
     assert Brief.from_json(prompts.brief.to_json()) == prompts.brief
+
+
+def test_edits_name_the_program_that_they_change(task: Task, prompts: Prompts) -> None:
+    """Of two programs, the first."""
+    config = AgentConfig(edits_from=1)
+    for sources, named in (((ROOM,), "the change of the program"), ((ROOM, OTHER), "the change of program A")):
+        script = Script("nothing", GOOD.format("def pack(sizes):\n    return sizes\n"))
+        ask(task, prompts, script, context_of(task, *sources), config)
+        assert named in script.last(0) and named in script.last(1)
+
+
+def test_no_request_contradicts_what_every_conversation_begins_with(task: Task, prompts: Prompts) -> None:
+    script = Script("- a lesson of some words")
+    agent = Agent(task, prompts, script, models=["a"], config=AgentConfig())
+    asyncio.run(agent.reflect(5, [Told(3, "mutate", None, "scored", 0.25)], []))
+    system, user = (message.content for message in script.asked[0][1])
+    assert "answer in the form that the request asks for" in system and "each beginning with `- `" in user

@@ -109,6 +109,20 @@ def test_a_gain_is_over_what_the_parent_is_worth(told: Told, task: Task) -> None
     assert [each.operator for each in context.recent] == ["mutate", "mutate"]
 
 
+def test_equal_scores_are_no_gain_although_luck_is_taken_off_one(told: Told, task: Task) -> None:
+    """Of the parent's estimate and the child's alike, once scores turned out noisy."""
+    first, parent = told("1", 0.2), told("2", 0.9)
+    told("1", 0.4, operator=MEASURE, parents=(first,))
+    assert told.estimates.value(parent) < 0.9
+    context = told.context(told("3", 0.9, parents=(parent,)))
+    assert [each.gain for each in context.recent if each.index == 3] == [0]
+
+
+def test_a_parent_is_called_by_its_number(told: Told, task: Task) -> None:
+    told("1", 0.2)
+    assert "# The program, #1\n" in prompt(task, told.context(told("2", 0.9)))
+
+
 def test_a_parent_that_behaves_like_an_earlier_program_is_told_so(told: Told, task: Task) -> None:
     first = told("1", 0.5, evidence={"fingerprint": "f"})
     twin = told("2", 0.5, evidence={"fingerprint": "f"})

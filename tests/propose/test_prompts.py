@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discovery.errors import ConfigError, NotFound
-from discovery.propose import Brief, Prompts, load_templates
+from discovery.propose import Brief, Prompts, Told, load_templates
 
 BRIEF = Brief("Pack.", "bins", "Python.")
 
@@ -67,3 +67,34 @@ def test_code_stands_in_a_fence_that_it_cannot_close() -> None:
     values = {"edits": False, "base": "the program", "recent": [], "best": [], "lessons": [], "hints": []}
     text = prompts.render("mutator", "0", variant="explore", parents=[parent], **values)
     assert "`````python\nx" in text
+
+
+@pytest.mark.parametrize(
+    ("score", "gain", "told"),
+    [
+        (-0.5, -5e-10, "-0.5 (no more and no less than its parent)"),
+        (0.959066, 0.0, "0.959066 (no more and no less than its parent)"),
+        (0.0, 0.0, "0 (no more and no less than its parent)"),
+        (0.935223, 0.0448386, "0.935223 (+0.04484 against its parent)"),
+        (1e-9, 5e-10, "1e-09 (+5e-10 against its parent)"),
+        (1234567.0, -3.0, "1.23457e+06 (no more and no less than its parent)"),
+        (1e300, float("inf"), "1e+300 |"),
+    ],
+)
+def test_a_gain_is_told_as_far_as_scores_are(score: float, gain: float, told: str) -> None:
+    outcome = Told(4, "mutate", "0" * 64, "scored", score, idea="an idea", gain=gain)
+    history = {"recent": [outcome], "best": [], "lessons": [], "hints": [], "edits": False, "base": ""}
+    text = Prompts(load_templates(), BRIEF).render("initializer", "mark", **history)
+    assert f"#4 mutate: {told}" in text
+
+
+def test_a_long_message_shows_that_it_was_cut() -> None:
+    outcome = Told(4, "mutate", None, "rejected", None, message="word " * 50)
+    history = {"recent": [outcome], "best": [], "lessons": [], "hints": [], "edits": False, "base": ""}
+    text = Prompts(load_templates(), BRIEF).render("initializer", "mark", **history)
+    assert "word w ..." in text
+
+
+def test_a_request_is_differed_from_only_where_something_is_shown() -> None:
+    history = {"recent": [], "best": [], "lessons": [], "hints": [], "edits": False, "base": ""}
+    assert "listed here" not in Prompts(load_templates(), BRIEF).render("initializer", "mark", **history)

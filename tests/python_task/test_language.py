@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.model import Rejected
+from discovery.sandbox import Limits
 from discovery.task import Language
 from discovery.tasks.python import PythonLanguage
 from discovery.tasks.python.source import without_docstrings
@@ -148,3 +149,26 @@ def test_crossing_takes_from_both_parents() -> None:
     grafted = [child for child in children if whole in child and "math.sqrt" in child]
     assert grafted and all("from math import log" in child for child in grafted)
     assert {language().check(child).key for child in children}.isdisjoint({first.key, second.key})
+
+
+def test_the_description_tells_what_a_program_may_use_and_how_it_is_called() -> None:
+    limits = Limits(cpu_seconds=2.5, wall_seconds=20, memory_bytes=768 << 20, processes=3, answer_bytes=64 << 10)
+    told = PythonLanguage(
+        "solve", limits=limits, packages=("numpy", "scipy"), example=lambda: "def solve(items, *, k: int = 3): ...\n"
+    ).describe()
+    for said in (
+        "`def solve(items, *, k: int=3)`",
+        "the standard library and numpy, scipy",
+        "2.5 s of CPU time",
+        "20 s by the clock",
+        "768 MiB of memory",
+        "3 processes",
+        "at most 64 KiB",
+    ):
+        assert said in told
+
+
+@pytest.mark.parametrize("example", ["", "def solve(:", "solve = 3\n", "\0"])
+def test_a_description_without_a_usable_example_says_nothing_of_arguments(example: str) -> None:
+    told = PythonLanguage("solve", packages=(), example=lambda: example).describe()
+    assert "keyword arguments" not in told and "may import the standard library." in told
