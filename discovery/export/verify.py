@@ -52,15 +52,14 @@ def _files(document: Mapping[str, JSON], files: Mapping[str, str]) -> list[tuple
     for name, digest in document["files"].items():
         if name not in files:
             checks.append((f"file {name}", False, "missing"))
-        else:
-            same = content_key(files[name]) == digest
-            checks.append((f"file {name}", same, "as exported" if same else "changed since the export"))
+        elif content_key(files[name]) != digest:
+            checks.append((f"file {name}", False, "changed since the export"))
     checks += [
         (f"file {name}", False, "no part of the export: take it away")
         for name in files
         if name not in document["files"]
     ]
-    return checks
+    return checks or [("export", True, f"{len(files)} files as exported, and no others")]
 
 
 def _program(task: Task, document: Mapping[str, JSON]) -> tuple[str, bool, str]:
@@ -91,5 +90,6 @@ def _correction(task: Task, document: Mapping[str, JSON]) -> list[tuple[str, boo
     except (KeyError, TypeError, ValueError) as error:
         return [("correction", False, f"the recorded confirmation is incomplete: {type(error).__name__}: {error}")]
     if sound and follows:
-        return [("correction", True, f"p {raw} is {adjusted} after correction over {count} finalists")]
+        told = "no p-value, so none to correct" if raw is None else f"p {raw} is {adjusted} after correction"
+        return [("correction", True, f"{told}, with {count} finalists")]
     return [("correction", False, "the recorded verdict does not follow from its own p-value and number of finalists")]

@@ -8,16 +8,23 @@ holds with all; and each step of a reduction has a text of its own, which has no
 A case that was proved in boxes (see `proof.cover`) has a text for each box, `case1-part1.smt2`, ..., and one that says
 that some values lie in no box, `case1-cover.smt2`. Its recipe names the boxes, and for each the axioms (by their place
 in the system) and mixtures that its text uses.
+
+Two more kinds of texts are for whoever has nothing but the folder and the solvers. `case1-axioms.smt2` holds the axioms
+of the blocks alone and has to have a model: contradictory ones would prove anything. Where a question is reduced,
+`case1-question.smt2` is the whole of it, and the script sees to it that no step assumes anything else.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from discovery.model import JSON
-from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.compiler.system import CASE, System
 from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.proof.lemmas import labels, rewritten
 from discovery.tasks.nash.proof.reduction import STEP_ORDERINGS, Reduction, reduction, refutations
@@ -25,7 +32,7 @@ from discovery.tasks.nash.solvers.encoding import target_problem
 from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching, covering
 from discovery.tasks.nash.solvers.smtlib import smtlib
 
-__all__ = ["CHECKER", "FOLDER", "as_proved", "certificate", "ordering", "recipe", "texts"]
+__all__ = ["FOLDER", "as_proved", "certificate", "ordering", "recipe", "texts", "without_condition"]
 
 FOLDER = "certificate"
 
@@ -108,6 +115,29 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
     return found
 
 
+def without_condition(system: System) -> System:
+    """`system` without the condition of its case, which no game may meet; the blocks' axioms must have a model."""
+    return replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
+
+
+def _context(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
+    """The texts that are no proofs: axioms, and the questions that are reduced."""
+    found = {}
+    for number, system in enumerate(as_proved(systems, steps), 1):
+        step, told = next(step for step in steps if step["case"] == number), f"Case {number} of {len(systems)}"
+        comment = f"{told}: the axioms of the blocks. `sat` says that they do not contradict each other."
+        found[f"case{number}-axioms.smt2"] = smtlib(target_problem(without_condition(system), None), comment)
+        if step.get("reduced"):
+            kept = {index for index, line in enumerate(system.lines) if line.label in step["lines"]}
+            problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
+            comment = (
+                f"{told}: what the steps begin with, axioms and rows of lines. It has no model, because what they find"
+                f"\nhas none, case{number}.smt2."
+            )
+            found[f"case{number}-question.smt2"] = smtlib(problem, comment, products=False)
+    return found
+
+
 def _in_boxes(system: System, bound: Fraction, parts: Sequence[Mapping[str, JSON]], told: str) -> dict[str, str]:
     """Name to text: one for each box, and `cover`."""
     relaxation = Relaxation(system, bound)
@@ -161,10 +191,12 @@ def _comment(case: str, bound: Fraction, lines: Sequence[str], reduced: bool) ->
 
 def certificate(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:
     """All files of the folder, by their path from the bundle. See `texts`."""
-    proofs = texts(systems, bound, steps)
-    orderings = {name: ordering(steps, name) for name in proofs}
-    script = CHECKER.replace("$bound", str(bound)).replace("$orderings", repr(orderings).replace("'", '"'))
-    files = {"bound.txt": f"{bound}\n", "axioms.txt": _statement(systems, bound, steps), "check.py": script, **proofs}
+    checked = _context(systems, bound, steps) | texts(systems, bound, steps)
+    orderings = {name: ordering(steps, name) for name in checked}
+    script = (Path(__file__).parent / "checker.py").read_text(encoding="utf-8")
+    script = script.replace("FILES: dict[str, int] = {}", f"FILES = {json.dumps(orderings, indent=4)}")
+    script = script.replace('BOUND = "1"', f'BOUND = "{bound}"')
+    files = {"bound.txt": f"{bound}\n", "axioms.txt": _statement(systems, bound, steps), "check.py": script, **checked}
     return {f"{FOLDER}/{name}": text for name, text in files.items()}
 
 
@@ -198,74 +230,3 @@ def _statement(systems: Sequence[System], bound: Fraction, steps: Sequence[Mappi
                 lines.append(f"  {line.label}")
                 lines += [f"    t <= {row}" for row in line.rows]
     return "\n".join(lines) + "\n"
-
-
-#: The script that checks the folder by itself.
-CHECKER = '''"""Checks this certificate: every case must be unsatisfiable. Needs z3-solver; cvc5, where it is installed,
-is asked too.
-
-Exit code 0: Z3 proves every case and cvc5 contradicts none. Neither solver's silence is a proof.
-"""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-#: Variable ordering with which Z3 is quick, for each file.
-ORDERINGS = $orderings
-BOUND = "$bound"
-SECONDS = 600
-
-
-def by_z3(text: str, first: int) -> str:
-    """Z3's answer to the assertions of `text`: "unsat" is a proof."""
-    import z3
-
-    answer = "unknown"
-    for ordering in dict.fromkeys((first, 4, 1, 0)):
-        if "(set-logic QF_LRA)" in text:
-            solver = z3.SolverFor("QF_LRA")
-        else:
-            solver = z3.With("qfnra-nlsat", variable_ordering_strategy=ordering).solver()
-        solver.set("timeout", SECONDS * 1000)
-        solver.from_string(text.replace("(check-sat)", ""))
-        answer = str(solver.check())
-        if answer != "unknown":
-            break
-    return answer
-
-
-def by_cvc5(text: str) -> str:
-    """cvc5's answer; "unknown" where it gives up, "missing" where it is not installed."""
-    try:
-        import cvc5
-    except ImportError:
-        return "missing"
-    solver = cvc5.Solver(cvc5.TermManager())
-    solver.setOption("tlimit-per", str(SECONDS * 1000))
-    parser = cvc5.InputParser(solver)
-    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text.replace("(check-sat)", ""), "certificate")
-    symbols = parser.getSymbolManager()
-    while not (command := parser.nextCommand()).isNull():
-        command.invoke(solver, symbols)
-    result = solver.checkSat()
-    return "unsat" if result.isUnsat() else "sat" if result.isSat() else "unknown"
-
-
-def main() -> int:
-    """Check all cases."""
-    holds = True
-    for name, ordering in ORDERINGS.items():
-        text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-        first, second = by_z3(text, ordering), by_cvc5(text)
-        holds = holds and first == "unsat" and second != "sat"
-        told = {"unknown": "re-check inconclusive", "missing": "not installed"}.get(second, second)
-        print(f"{name}: Z3 {first}, cvc5 {told}")
-    print(f"the bound {BOUND} is proved" if holds else f"the bound {BOUND} is NOT proved")
-    return 0 if holds else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
-'''

@@ -25,8 +25,8 @@ from discovery.randomness import derive
 from discovery.sandbox import Array
 from discovery.task import Context, Verification
 from discovery.tasks.nash import numerics
-from discovery.tasks.nash.certificate import as_proved, ordering, texts
-from discovery.tasks.nash.compiler.system import CASE, System
+from discovery.tasks.nash.certificate import as_proved, ordering, texts, without_condition
+from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.confirmation import confirm
 from discovery.tasks.nash.execute import execute
 from discovery.tasks.nash.export import Claim, claimed, exact, exported, proof_systems
@@ -49,6 +49,8 @@ DELTA, ALLOWED = 1e-3, 1e-2
 ROUNDS = 2
 #: Where there are more questions than this, progress is told once for as many.
 _MANY = 20
+#: Texts that are told of together, by the word in their names.
+_ALIKE = {"part": "boxes", "step": "steps", "lemma": "lemmas"}
 
 Check = tuple[str, bool, str]
 #: What reading a bundle that no export wrote may raise.
@@ -110,7 +112,7 @@ def _files(language: NashLanguage, source: str, files: Mapping[str, str], proven
         if files.get(name) != text:
             reason = "missing" if name not in files else "not what the recorded program exports to: changed by hand, or"
             return "files", False, f"{name} is {reason}" + (" made by another version" if name in files else "")
-    return "files", True, f"{', '.join(expected)}: byte for byte what the recorded program exports to"
+    return "files", True, f"all {len(expected)} are byte for byte what the recorded program exports to"
 
 
 def _proof(language: NashLanguage, source: str, claim: Claim | None, tell: Callable[[str], None]) -> list[Check]:
@@ -119,33 +121,33 @@ def _proof(language: NashLanguage, source: str, claim: Claim | None, tell: Calla
     if claim.bound == 1:
         return [("proof", True, "the bound 1 holds of every profile")]
     systems = proof_systems(language, source)
-    checks: list[Check] = []
+    asked = texts(systems, claim.bound, claim.recipe)
+    told: list[Check] = []
     with Solver() as solver:
-        checks += _consistent(as_proved(systems, claim.recipe), solver)
-        boxes: Counter[tuple[str, str]] = Counter()
-        asked = texts(systems, claim.bound, claim.recipe)
+        checks = _consistent(as_proved(systems, claim.recipe), solver)
+        alike: Counter[tuple[str, str]] = Counter()
         for place, (name, text) in enumerate(asked.items()):
             if len(asked) > _MANY and place % _MANY == 0:
-                tell(f"asking Z3 and cvc5 again: {place} of {len(asked)} questions")
+                tell(f"asking Z3 and cvc5 again: {place} of {len(asked)} questions are answered")
             of, first = name.removesuffix(".smt2"), ordering(claim.recipe, name)
             for check in (_first(text, first, of, claim.bound, solver), _second(text, of, solver)):
-                case, part, _ = of.partition("-part")
-                if part and check[1] and check[2] == f"{of}: unsatisfiable":
-                    boxes[check[0], case] += 1
+                case, _, kind = of.rstrip("0123456789").partition("-")
+                if kind in _ALIKE and check[1] and check[2] == f"{of}: unsatisfiable":
+                    alike[check[0], f"{case}, {_ALIKE[kind]}"] += 1
                 else:
-                    checks.append(check)
-    return [*checks, *((by, True, f"{case}: {count} boxes, all unsatisfiable") for (by, case), count in boxes.items())]
+                    told.append(check)
+    many = [(by, True, f"{what}: {count}, all unsatisfiable") for (by, what), count in alike.items()]
+    return [*checks, *many, *told]
 
 
 def _consistent(systems: Sequence[System], solver: Solver) -> list[Check]:
     """Whether some state meets the axioms of each case: contradictory axioms prove anything."""
     checks: list[Check] = []
     for number, system in enumerate(systems, 1):
-        bare = replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
         case = f"case {number}: " if len(systems) > 1 else ""
         if _has_state(system, solver):
             checks.append(("axioms", True, f"{case}Z3 finds a state that meets them"))
-        elif _has_state(bare, solver):
+        elif _has_state(without_condition(system), solver):
             checks.append(("axioms", True, f"{case}Z3 finds a state that meets those of the blocks, none in this case"))
         else:
             told = f"{case}Z3 finds no state that meets them: what follows from them says nothing"

@@ -68,7 +68,7 @@ def checked_payoffs(*payoffs: ArrayLike) -> Payoffs:
             raise ValueError(f"payoffs of player {number} hold NaN or infinity; expected numbers in [0, 1]")
         if tensor.min() < 0 or tensor.max() > 1:
             raise ValueError(
-                f"payoffs of player {number} must lie in [0, 1]; got {tensor.min():g} to {tensor.max():g}. "
+                f"payoffs of player {number} must lie in [0, 1]; got {tensor.min():.12g} to {tensor.max():.12g}. "
                 "Shift and scale each player's payoffs; regrets scale along"
             )
         tensors.append(tensor)

@@ -24,7 +24,7 @@ class Solver:
     """One solver process, started at the first request. A context manager; not to be shared between threads.
 
     An answer holds `failed` where there is none: the process died, ran out of memory or was killed. Silence is never
-    taken for a result.
+    taken for a result. `clock` says that another time there might be one.
 
     Args:
         memory: Address space in bytes.
@@ -100,7 +100,7 @@ class Solver:
             return {"failed": f"no answer within {request['seconds']:g} s", "clock": True}
         except (EOFError, OSError):
             self.close()
-            return {"failed": "the solver process died"}
+            return {"failed": "the solver process died", "clock": True}
         if "failed" in found:
             self.close()  # what raised an error may be in any state
         return found
