@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from discovery.model import JSON, Program, Proposal, Verdict
-from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow
+from discovery.store.rows import Asked, ModelCall, Outcome, ProgramRow, ProposalRow, RunMeta
 
 __all__ = [
     "ASKED",
@@ -20,6 +20,7 @@ __all__ = [
     "PROPOSALS",
     "read_asked",
     "read_event",
+    "read_meta",
     "read_model_call",
     "read_outcome",
     "read_program",
@@ -63,6 +64,12 @@ MODEL_CALLS = (
     "SELECT model_call.id, proposal, step, attempt, model, prompt, hash, text, input_tokens, output_tokens, usd, "
     "document, created FROM model_call JOIN source ON source.id = reply"
 )
+
+
+def read_meta(rows: list[tuple[Any, ...]]) -> RunMeta:
+    """The rows of `run`. Raises ValueError unless there is exactly one."""
+    ((name, task, config, versions, sandbox, created),) = rows
+    return RunMeta(name, task, json.loads(config), json.loads(versions), json.loads(sandbox), created)
 
 
 def read_asked(row: tuple[Any, ...]) -> Asked:

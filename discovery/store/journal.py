@@ -20,10 +20,7 @@ from discovery.errors import ConfigError, JournalError, NotFound
 from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
 from discovery.store._database import DATABASE, build, connect, translated
-from discovery.store._queries import (
-    COST,
-    read_verdict,
-)
+from discovery.store._queries import COST, read_meta, read_verdict
 from discovery.store._reading import SENT, Reading
 from discovery.store._sync import LogSync
 from discovery.store.lease import Lease
@@ -46,11 +43,8 @@ class Journal(Reading):
         self._lease = lease
         self._sync: LogSync | None = None
         self._deferring = 0
-        name, task, *documents, created = self._rows(
-            "SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1"
-        )[0]
-        config, versions, sandbox = (self._sound(json.loads, text) for text in documents)
-        self.meta = RunMeta(name, task, config, versions, sandbox, created)
+        found = self._rows("SELECT name, task, config, versions, sandbox, created FROM run WHERE id = 1")
+        self.meta = self._sound(read_meta, found)
 
     @classmethod
     def create(cls, folder: Path, meta: RunMeta) -> Journal:

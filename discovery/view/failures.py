@@ -33,13 +33,12 @@ def failures(journal: Journal) -> dict[str, JSON]:
         first, with `status`, `stage`, `count`, `operators` (operator to count) and `message`, the commonest there;
         `agent`: what was wrong with the replies of models, also where a program came of them in the end.
     """
-    operators = {row.proposal.index: row.proposal.operator for row in journal.proposals()}
     judged: Counter[str] = Counter()
     counts: dict[_Class, Counter[str]] = {}
     messages: dict[_Class, Counter[str]] = {}
     examples: dict[str, str] = {}
     for outcome in journal.outcomes():
-        operator, verdict = operators[outcome.index], outcome.verdict
+        operator, verdict = outcome.proposal.operator, outcome.verdict
         judged[operator] += 1
         if verdict.status in _SCORED:
             continue

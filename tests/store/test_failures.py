@@ -139,6 +139,17 @@ def test_a_damaged_record(run: Path, table: str, column: str, value: object) -> 
     _one_line(caught)
 
 
+def test_a_run_without_its_row(run: Path) -> None:
+    db = sqlite3.connect(run / "run.db")
+    db.execute("DROP TRIGGER run_delete")
+    db.execute("DELETE FROM run")
+    db.commit()
+    db.close()
+    with pytest.raises(JournalError, match="damaged") as caught:
+        Journal.open(run)
+    _one_line(caught)
+
+
 def test_a_damaged_table_of_contents(run: Path) -> None:
     """SQLite quotes the damaged name in its message, whatever bytes it has."""
     path = run / "run.db"
