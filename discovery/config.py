@@ -239,12 +239,19 @@ class RunConfig(BaseModel):
     visibility: Literal["window", "arrival"] = "window"
     window: int = Field(default=8, ge=1)
     sandbox: Literal["auto", "bubblewrap", "docker", "inner", "unsafe"] = "auto"
-    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    device: str = "cpu"
     docker: DockerConfig = DockerConfig()
     feedback: Level = "cases"
     search: SearchConfig = Field(default_factory=SearchConfig)
     llm: LLMConfig = LLMConfig()
     agent: AgentConfig = AgentConfig()
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", device):
+            raise ValueError(f"cpu, cuda or cuda:N, one card, is expected; got {device!r}")
+        return device
 
 
 def parse_seconds(text: str) -> float:

@@ -6,6 +6,7 @@ line without a traceback; `exit_code` is the process's exit status then.
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 
 __all__ = [
@@ -16,7 +17,17 @@ __all__ = [
     "JournalError",
     "NotFound",
     "TaskError",
+    "command_line",
 ]
+
+
+def command_line(*words: object) -> str:
+    """The command with these words, quoted for a shell, as a message shows it.
+
+    >>> command_line("resume", "my runs/first")
+    "`discovery resume 'my runs/first'`"
+    """
+    return f"`discovery {shlex.join(map(str, words))}`"
 
 
 class DiscoveryError(Exception):

@@ -152,7 +152,7 @@ class Verification:
 
 
 class Task(ABC):
-    """A task family, or one variant of it. Its constructor takes the variant (`cuts:tsp` gives `"tsp"`) or None and
+    """A task family, or one variant of it. Its constructor takes the variant (`nash:3` gives `"3"`) or None and
     raises `NotFound` for one it does not know."""
 
     #: Registered name, and one paragraph of Markdown: what is wanted, what a program gets and must give.
@@ -223,7 +223,7 @@ def load_task(spec: str) -> Task:
     """Find the task that `spec` names.
 
     Args:
-        spec: A registered name with an optional variant (`optimizers`, `cuts:tsp`), or a path to a task folder, whose
+        spec: A registered name with an optional variant (`optimizers`, `nash:3`), or a path to a task folder, whose
             `task.py` defines `task`, an instance of `Task`. A registered name goes before a folder (see `task_spec`).
 
     Raises:

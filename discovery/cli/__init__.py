@@ -39,7 +39,7 @@ discovery run optimizers --max-proposals 100
 
 discovery show @last
 
-Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a limit was reached with no program scored,
+Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a limit was reached with no program scored, \
 5 something of the machine is missing, 130 and 143 after a clean stop by a signal.
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.cli._say import say
-from discovery.errors import DiscoveryError
+from discovery.errors import DiscoveryError, command_line
 from discovery.model import JSON
 
 if TYPE_CHECKING:
@@ -96,13 +96,14 @@ def drive(
     """
     if "queue" in config.llm.models:
         say(
-            f"prompts wait in {folder / 'inbox'}: `discovery steer {folder} inbox` lists them; or put ID.md into outbox"
+            f"prompts wait in {folder / 'inbox'}: {command_line('steer', folder, 'inbox')} lists them; "
+            "or put ID.md into outbox"
         )
     try:
         summary, caught = asyncio.run(_drive(journal, task, config, folder, display, sandbox or journal.meta.sandbox))
     except (DiscoveryError, OSError) as failure:
         error = _full_disk(failure) if isinstance(failure, OSError) else failure
-        resume = f"`discovery resume {folder}` goes on from here"
+        resume = f"{command_line('resume', folder)} goes on from here"
         if "discovery resume" not in error.hint:
             error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
         raise error from None
@@ -130,7 +131,7 @@ async def _drive(
     from contextlib import AsyncExitStack
 
     from discovery.cli._models import load_packages, open_proposer
-    from discovery.evaluate import Pool
+    from discovery.cli._sandbox import run_pool
     from discovery.loop import Loop
     from discovery.view import make_display
 
@@ -153,14 +154,7 @@ async def _drive(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
-    pool = Pool(
-        journal.meta.task,
-        sandbox=sandbox["backend"],
-        options=sandbox.get("options", {}),
-        workers=config.workers,
-        seed=config.seed,
-        log=folder / "evaluator.log",
-    )
+    pool = run_pool(journal, sandbox, config.workers)
     try:
         with make_display(display) as panel:
             async with AsyncExitStack() as stack:
@@ -176,15 +170,15 @@ def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int)
     """Say on stderr how the run stands and how to go on; returns the exit code."""
     best = journal.best(1)
     if caught and (summary is None or summary.reason not in ("limit", "target", "stagnation")):
-        say(f"stopped; `discovery resume {folder}` goes on from here")
+        say(f"stopped; {command_line('resume', folder)} goes on from here")
         return 128 + caught
     if not best:
         say(
             f"no program of {journal.proposal_count()} proposals was scored; "
-            f"`discovery show {folder} --failures` says why"
+            f"{command_line('show', folder, '--failures')} says why"
         )
         return 4
     key, verdict = best[0]
     say(f"best program {key[:12]}, score {verdict.score:.6g} (a search-time score, not a claim)")
-    say(f"next: `discovery confirm {folder}`, then `discovery export {folder}`")
+    say(f"next: {command_line('confirm', folder)}, then {command_line('export', folder)}")
     return 0

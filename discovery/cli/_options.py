@@ -51,9 +51,12 @@ TargetOption: TypeAlias = Annotated[
 StagnationOption: TypeAlias = Annotated[
     int | None, typer.Option("--stagnation", help="End after so many outcomes in a row without a better program.")
 ]
-WorkersOption: TypeAlias = Annotated[int | None, typer.Option("--workers", help="Evaluator processes (default: 2).")]
+WorkersOption: TypeAlias = Annotated[
+    int | None, typer.Option("--workers", help="Evaluator processes (of a new run: 2).")
+]
 MaxProposalsOption: TypeAlias = Annotated[
-    int | None, typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included.")
+    int | None,
+    typer.Option("--max-proposals", help="Total proposals, failed and repeated ones included (of a new run: 200)."),
 ]
 MaxTimeOption: TypeAlias = Annotated[
     str | None, typer.Option("--max-time", help="Total run time, such as 90s, 10m or 2h.")

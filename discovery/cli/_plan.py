@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+from discovery.cli._say import print_json
 
 if TYPE_CHECKING:
     from discovery.cli._start import Start
@@ -24,11 +25,11 @@ def print_plan(task: Task, config: RunConfig, start: Start, as_json: bool) -> No
     if as_json:
         plan = {"config": config.model_dump(mode="json"), "stages": stages, "seconds_at_most": longest}
         plan |= {"seeds": start.count, "prompt": prompt or None, "estimate": cost}
-        print(json.dumps({"schema": "discovery.run/1", "task": task.name, "plan": plan}))
+        print_json("run", {"task": task.name, "plan": plan})
         return
     print(f"task       {task.name}: {task.score_name}")
     print(f"search     {config.search.strategy}, {config.max_proposals} proposals, seed {config.seed}")
-    print(f"seeds      {start.count} programs")
+    print(f"seeds      {start.count}")
     print("stages     " + ", ".join(f"{stage.name} (about {stage.seconds:g} s)" for stage in task.stages))
     print(f"time       at most about {longest / 60:.1f} min with {config.workers} workers, if every stage were reached")
     if cost is None:

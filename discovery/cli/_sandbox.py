@@ -10,8 +10,10 @@ from discovery.model import JSON
 
 if TYPE_CHECKING:
     from discovery.config import RunConfig
+    from discovery.evaluate import Pool
+    from discovery.store import Journal
 
-__all__ = ["config_options", "other_sandbox", "sandbox_line", "sandbox_report"]
+__all__ = ["config_options", "other_sandbox", "run_pool", "sandbox_line", "sandbox_report"]
 
 
 def config_options(config: RunConfig) -> dict[str, JSON]:
@@ -50,6 +52,20 @@ def other_sandbox(report: Mapping[str, JSON]) -> Mapping[str, JSON]:
             with suppress(EnvironmentMissing):
                 return sandbox_report(name, report.get("options"))
     return report
+
+
+def run_pool(journal: Journal, sandbox: Mapping[str, JSON], workers: int) -> Pool:
+    """Evaluators for the run in `journal`, not started yet, in the sandbox of that report; they log in its folder."""
+    from discovery.evaluate import Pool
+
+    return Pool(
+        journal.meta.task,
+        sandbox=sandbox["backend"],
+        options=sandbox.get("options", {}),
+        workers=workers,
+        seed=journal.meta.config["seed"],
+        log=journal.folder / "evaluator.log",
+    )
 
 
 def sandbox_line(chosen_by: str, report: Mapping[str, JSON]) -> str:

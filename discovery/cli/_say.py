@@ -1,12 +1,20 @@
-"""What verbs tell the user beside their data: lines on stderr, or with `--display json` an object a line."""
+"""What verbs say: data as JSON on stdout; beside it lines on stderr, or with `--display json` an object a line."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 
-__all__ = ["complain", "json_lines", "say"]
+from discovery.model import JSON
+
+__all__ = ["complain", "json_lines", "print_json", "say"]
+
+
+def print_json(verb: str, data: Mapping[str, JSON]) -> None:
+    """Print one object with its schema, `discovery.<verb>/1`, on stdout."""
+    print(json.dumps({"schema": f"discovery.{verb}/1", **data}))
 
 
 def json_lines() -> bool:
@@ -16,7 +24,7 @@ def json_lines() -> bool:
 
 
 def say(message: str) -> None:
-    """Tell the user something in a line."""
+    """Tell the user something in a line on stderr."""
     if json_lines():
         message = json.dumps({"event": "Message", "version": 1, "message": message})
     print(message, file=sys.stderr, flush=True)

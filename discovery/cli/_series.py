@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.cli._say import say
+from discovery.errors import command_line
 
 if TYPE_CHECKING:
     from discovery.cli._start import Start
@@ -35,8 +36,7 @@ def run_series(
             folders.append(folder)
             codes.append(code)
     if len(folders) > 1:
-        names = " ".join(folder.name for folder in folders)
-        say(f"then: `discovery confirm {names}`, and `discovery compare {folders[0].name}`")
+        say(f"then: {command_line('confirm', *folders)}, and {command_line('compare', folders[0])}")
     return folders, 0 if 0 in codes else codes[-1]
 
 

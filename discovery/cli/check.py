@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +11,7 @@ import typer
 
 from discovery.cli._options import JsonOption, SandboxOption
 from discovery.cli._read import read_bytes
+from discovery.cli._say import print_json
 
 if TYPE_CHECKING:
     from discovery.feedback import Level
@@ -86,7 +86,6 @@ async def _judge(spec: str, task: Task, program: Program, backend: str, seed: in
 def _print(task: Task, program: Program, verdict: Verdict, backend: str, feedback: str | None, as_json: bool) -> None:
     if as_json:
         result = {
-            "schema": "discovery.check/1",
             "task": task.name,
             "program": program.key,
             "status": verdict.status,
@@ -99,7 +98,7 @@ def _print(task: Task, program: Program, verdict: Verdict, backend: str, feedbac
         }
         if feedback is not None:
             result["feedback"] = feedback
-        print(json.dumps(result))
+        print_json("check", result)
         return
     from discovery.view.text import printable
 

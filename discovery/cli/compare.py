@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json
 
 __all__ = ["command"]
 
 
 def command(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs; the first is the one. One alone: with its series.")
+        list[str], typer.Argument(metavar="RUN", help="Runs; the first is the one. One alone: with its series.")
     ],
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -32,7 +33,7 @@ def command(
     from discovery.errors import ConfigError
     from discovery.store import Journal, find_run, series
     from discovery.view.compare import compare_runs, compare_view
-    from discovery.view.console import print_json, show
+    from discovery.view.console import show
 
     folders = [find_run(run, out) for run in runs]
     if len(folders) == 1:

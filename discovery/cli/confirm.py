@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
-from discovery.cli._say import say
+from discovery.cli._say import print_json, say
 
 if TYPE_CHECKING:
     from discovery.evaluate.rescore import Rescore
@@ -23,7 +21,7 @@ __all__ = ["command"]
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders or names of runs, or @last.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Folders or names of runs, or @last.")],
     finalists: Annotated[int, typer.Option("--finalists", min=1, help="How many of the best programs.")] = 3,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -45,7 +43,7 @@ def command(
             results.append(_confirm(journal, finalists, quiet=as_json, named=len(runs) > 1))
     if as_json:
         whole = results[0] if len(results) == 1 else {"runs": results}
-        print(json.dumps({"schema": "discovery.confirm/1", **whole}))
+        print_json("confirm", whole)
 
 
 def _confirm(journal: Journal, count: int, *, quiet: bool, named: bool) -> dict[str, JSON]:
@@ -113,13 +111,12 @@ def _scored_again(journal: Journal, task: Task, seeds: list[str], keys: list[str
 async def _score_again(
     journal: Journal, task: Task, seeds: list[str], keys: list[str], keep: Callable[[Rescore], None]
 ) -> None:
-    from discovery.cli._sandbox import other_sandbox
+    from discovery.cli._sandbox import other_sandbox, run_pool
     from discovery.errors import EnvironmentMissing
-    from discovery.evaluate import Pool
     from discovery.evaluate import confirm as confirmation
     from discovery.evaluate.rescore import rescore
 
-    seed, log = journal.meta.config["seed"], journal.folder / "evaluator.log"
+    seed = journal.meta.config["seed"]
     stages = {stage.name: stage for stage in task.stages}
     verdicts = {key: verdict for key in seeds if (verdict := confirmation.final_verdict(journal, key)) is not None}
     scores = {key: verdict.score for key, verdict in verdicts.items() if verdict.score is not None}
@@ -127,12 +124,9 @@ async def _score_again(
     began = None if first is None else (journal.program(first), scores[first])
     choices = [other_sandbox(journal.meta.sandbox), journal.meta.sandbox]
     for place, sandbox in enumerate(choices):
-        options = sandbox.get("options", {})
         try:
-            async with Pool(
-                journal.meta.task, sandbox=sandbox["backend"], options=options, workers=1, seed=seed, log=log
-            ) as pool:
-                print(f"scoring them again in a new sandbox, {pool.sandbox} ...", file=sys.stderr)
+            async with run_pool(journal, sandbox, workers=1) as pool:
+                say(f"scoring them again in a new sandbox, {pool.sandbox} ...")
                 for key in keys:
                     verdict = confirmation.final_verdict(journal, key)
                     assert verdict is not None
@@ -142,23 +136,18 @@ async def _score_again(
         except EnvironmentMissing as error:
             if place + 1 == len(choices):
                 raise
-            print(f"note: not in sandbox {sandbox['backend']}: {error.message}", file=sys.stderr)
+            say(f"note: not in sandbox {sandbox['backend']}: {error.message}")
 
 
 async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Program, Evidence], None]) -> None:
-    from discovery.evaluate import Pool
+    from discovery.cli._sandbox import run_pool
     from discovery.evaluate.confirm import measure
 
-    config, sandbox = journal.meta.config, journal.meta.sandbox
-    backend, options = sandbox["backend"], sandbox.get("options", {})
-    log = journal.folder / "evaluator.log"
-    print(f"confirming {len(programs)} finalists on fresh seeds and held-out cases ...", file=sys.stderr)
+    say(f"confirming {len(programs)} finalists on fresh seeds and held-out cases ...")
     # One after another: where a confirmation measures time, the others must not disturb it.
-    async with Pool(
-        journal.meta.task, sandbox=backend, options=options, workers=1, seed=config["seed"], log=log
-    ) as pool:
+    async with run_pool(journal, journal.meta.sandbox, workers=1) as pool:
         pool.on_told = say
-        await measure(pool, config["seed"], programs, keep)
+        await measure(pool, journal.meta.config["seed"], programs, keep)
 
 
 def _print(known: Mapping[str, JSON], task: Task) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json, say
 
 if TYPE_CHECKING:
     from discovery.model import JSON
@@ -19,7 +19,7 @@ __all__ = ["command"]
 def command(
     first: Annotated[str, typer.Argument(metavar="A", help="RUN:ID or RUN@best; RUN alone is its best program.")],
     second: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Likewise. Without it, A is compared with its first parent.")
+        str | None, typer.Argument(metavar="B", help="Likewise. Without it, A is compared with its first parent.")
     ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -30,7 +30,7 @@ def command(
 
     discovery diff @last:3f9a @last@best
     """
-    from discovery.view.console import print_json, show
+    from discovery.view.console import show
     from discovery.view.diff import diff_view, unified_diff
 
     if second is None:
@@ -45,7 +45,7 @@ def command(
         show(diff_view(diff))
     else:
         but = "" if old["source"] == new["source"] else " but for line ends"
-        print(f"the two sources are equal{but}", file=sys.stderr)
+        say(f"the two sources are equal{but}")
 
 
 def _program(spec: str, out: Path | None) -> dict[str, JSON]:

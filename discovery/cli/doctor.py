@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json
 
 __all__ = ["command"]
 
@@ -51,7 +51,7 @@ def command(
             "problems": problems,
             "cleaned": cleaned,
         }
-        print(json.dumps({"schema": "discovery.doctor/1", "ok": default["works"], **report}))
+        print_json("doctor", {"ok": default["works"], **report})
     else:
         _print(facts, backends, default, problems, cleaned)
     raise typer.Exit(0 if default["works"] else 5)
@@ -129,17 +129,27 @@ def _cards() -> list[str]:
     return [f"cuda:{number}" for number in cards()]
 
 
+#: The optional packages of each extra, and what they are for.
+_EXTRAS = {
+    "optimizers": (("torch",), "the task family optimizers"),
+    "nash": (("z3-solver", "cvc5", "highspy", "pyscipopt"), "the task family nash"),
+    "docker": (("docker",), "--sandbox docker"),
+    "litellm": (("litellm",), "models named litellm/..."),
+}
+
+
 def _packages() -> dict[str, dict[str, Any]]:
-    """Optional packages: version or None, and what each is for."""
+    """Optional packages: version or None, what each is for, and how to get it."""
     from importlib import metadata
 
     found: dict[str, dict[str, Any]] = {}
-    for name, purpose in (("torch", "the task family optimizers"),):
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            version = None
-        found[name] = {"version": version, "for": purpose, "install": 'pip install "discovery-agent[optimizers]"'}
+    for extra, (names, purpose) in _EXTRAS.items():
+        for name in names:
+            try:
+                version = metadata.version(name)
+            except metadata.PackageNotFoundError:
+                version = None
+            found[name] = {"version": version, "for": purpose, "install": f'pip install "discovery-agent[{extra}]"'}
     return found
 
 
@@ -176,9 +186,12 @@ def _problems(facts: dict[str, Any], default: dict[str, Any]) -> list[dict[str, 
     if default["works"] and facts["kernel"]["landlock_abi"] < _LANDLOCK_SCOPES_SIGNALS:
         remedy = "Linux 6.12 or newer; until then a candidate could signal its own warm process, and only that"
         found.append({"what": "Landlock cannot scope signals here", "remedy": remedy})
+    missing: dict[tuple[str, str], list[str]] = {}
     for name, package in facts["packages"].items():
         if package["version"] is None:
-            found.append({"what": f"no {name}, which {package['for']} needs", "remedy": package["install"]})
+            missing.setdefault((package["for"], package["install"]), []).append(name)
+    for (purpose, remedy), names in missing.items():
+        found.append({"what": f"{', '.join(names)} (only for {purpose})", "remedy": remedy})
     if facts["disk"]["free_bytes"] < _LOW_DISK:
         free = facts["disk"]["free_bytes"] >> 20
         found.append({"what": f"only {free} MiB free for runs", "remedy": "free space, or write elsewhere with --out"})

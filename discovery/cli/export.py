@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json, say
 
 __all__ = ["command"]
 
@@ -56,11 +55,11 @@ def command(
     if as_json:
         holds = key in {entry["key"] for entry in confirmed}
         found = {"path": str(target), "program": key, "confirmed": holds, "alarms": alarms.get(key, [])}
-        print(json.dumps({"schema": "discovery.export/1", **found}))
+        print_json("export", found)
         return
     print(target)
     for alarm in alarms.get(key, []):
-        print(f"ALARM: {alarm}; its evidence says so", file=sys.stderr)
+        say(f"ALARM: {alarm}; its evidence says so")
     if key not in {entry["key"] for entry in confirmed}:
         seed = "; it is one of the task's own seed programs" if origin == "seed" else ""
-        print(f"note: this program is not confirmed{seed}; its evidence says so", file=sys.stderr)
+        say(f"note: this program is not confirmed{seed}; its evidence says so")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json, say
 
 __all__ = ["command"]
 
@@ -17,7 +16,7 @@ def command(out: OutOption = None, as_json: JsonOption = False) -> None:
     discovery list --json --out elsewhere
     """
     from discovery.store import all_runs, runs_folder
-    from discovery.view.console import print_json, show
+    from discovery.view.console import show
     from discovery.view.summary import list_entry, runs_table
 
     entries = [list_entry(folder) for folder in reversed(all_runs(out))]
@@ -26,7 +25,7 @@ def command(out: OutOption = None, as_json: JsonOption = False) -> None:
     elif entries:
         show(runs_table(entries))
     else:
-        print(f"no runs in {runs_folder(out)}; `discovery run TASK` starts one", file=sys.stderr)
+        say(f"no runs in {runs_folder(out)}; `discovery run TASK` starts one")
     for entry in entries:
         if entry["state"] == "unreadable":
-            print(f"warning: {entry['message']}", file=sys.stderr)
+            say(f"warning: {entry['message']}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json, say
 
 if TYPE_CHECKING:
     from discovery.config import RunConfig
@@ -48,7 +48,6 @@ def command(
     """
     from discovery.llm import Recorded
     from discovery.store import Journal, find_run
-    from discovery.view.console import print_json
 
     with Journal.open(find_run(run, out)) as journal:
         replies = Recorded(journal, any_prompt=any_prompt)
@@ -83,16 +82,16 @@ async def _replay(journal: Journal, replies: Recorded, spec: str | None, workers
     spec = task_spec(spec or journal.meta.task)
     task = run_task(journal, spec) if workers else load_task(spec)
     if task.version != journal.meta.versions["task"]:
-        print(f"note: task {task.name!r} has changed since this run began", file=sys.stderr)
+        say(f"note: task {task.name!r} has changed since this run began")
     config = resolve(flags=dict(journal.meta.config))
     _check_versions(journal, config, replies.any_prompt)
     proposer = _proposer(journal, task, config, replies)
     async with AsyncExitStack() as stack:
         evaluate = None
         if workers:
-            sandbox = journal.meta.sandbox["backend"]
-            pool = await stack.enter_async_context(Pool(spec, sandbox=sandbox, workers=workers, seed=config.seed))
-            evaluate = pool.evaluate
+            backend, options = journal.meta.sandbox["backend"], journal.meta.sandbox.get("options")
+            pool = Pool(spec, sandbox=backend, options=options, workers=workers, seed=config.seed)
+            evaluate = (await stack.enter_async_context(pool)).evaluate
         return await Replay(journal, task, config, proposer, evaluate).run()
 
 
@@ -106,7 +105,7 @@ def _check_versions(journal: Journal, config: RunConfig, any_prompt: bool) -> No
     except ConfigError as error:
         if not any_prompt:
             raise
-        print(f"note: {error.message}", file=sys.stderr)
+        say(f"note: {error.message}")
 
 
 def _proposer(journal: Journal, task: Task, config: RunConfig, replies: Recorded) -> Proposer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +26,7 @@ from discovery.cli._options import (
     limits,
 )
 from discovery.cli._plan import print_plan
+from discovery.cli._say import print_json
 from discovery.cli._series import run_series
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(
         str | None, typer.Option("--base-url", help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")
     ] = None,
     search: Annotated[
-        str | None, typer.Option("--search", help="evolution, genetic, islands, pareto or best_of_n.")
+        str | None, typer.Option("--search", help="evolution (default), genetic, islands, pareto or best_of_n.")
     ] = None,
     workers: WorkersOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice (default: 0).")] = None,
@@ -148,4 +148,4 @@ def _report(folder: Path, as_json: bool) -> None:
     with Journal.open(folder) as journal:
         best = [{"id": key[:12], "key": key, "score": verdict.score} for key, verdict in journal.best(1)]
         result = {"run": str(folder), "proposals": journal.proposal_count(), "best": best[0] if best else None}
-    print(json.dumps({"schema": "discovery.run/1", **result}))
+    print_json("run", result)

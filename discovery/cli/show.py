@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discovery.cli._options import JsonOption, OutOption
+from discovery.cli._say import print_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -40,16 +41,16 @@ def command(
 
     discovery show @last:3f9a --prompts
     """
-    from discovery.errors import ConfigError
+    from discovery.errors import ConfigError, command_line
     from discovery.store import Journal, find_run, split_program
-    from discovery.view.console import print_json, show
+    from discovery.view.console import show
 
     name, prefix = split_program(run)
     chosen = [option for option, wanted in _options(programs, lineage, failures, prompts) if wanted]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} are different views", hint="ask for one at a time")
     if prefix is not None and (programs or failures):
-        raise ConfigError(f"{chosen[0]} is a view of a whole run", hint=f"`discovery show {name} {chosen[0]}`")
+        raise ConfigError(f"{chosen[0]} is a view of a whole run", hint=command_line("show", name, chosen[0]))
     with Journal.open(find_run(name, out)) as journal:
         if prompts:
             data, parts = _prompts(journal, prefix)

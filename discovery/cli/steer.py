@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,8 @@ import typer
 
 from discovery.cli._options import JsonOption, OutOption
 from discovery.cli._read import read_bytes
+from discovery.cli._say import print_json, say
+from discovery.errors import command_line
 
 __all__ = ["app"]
 
@@ -40,7 +40,7 @@ def _run(
 @app.command("inbox")
 def inbox(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="A prompt, to show it whole.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ID", help="A prompt, to show it whole.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the prompts that wait for an answer, or show one whole.
@@ -58,15 +58,15 @@ def inbox(
         raise NotFound(f"no prompt {name!r} waits in {folder / 'inbox'}", hint="`inbox` without ID lists what waits")
     if as_json:
         entries = [{"id": item.id, "answered": item.answered, "page": item.page} for item in prompts]
-        print(json.dumps({"schema": "discovery.steer/1", "run": str(folder), "waiting": entries}))
+        print_json("steer", {"run": str(folder), "waiting": entries})
     elif name is not None:
         print(prompts[0].page)
     elif prompts:
         for item in prompts:
             print(item.id + ("   answered, not taken yet" if item.answered else ""))
-        print(f"`discovery steer {folder} inbox ID` shows one, `answer ID --file FILE` replies", file=sys.stderr)
+        say(f"{command_line('steer', folder, 'inbox', 'ID')} shows one, `answer ID --file FILE` replies")
     else:
-        print(f"nothing waits in {folder / 'inbox'}", file=sys.stderr)
+        say(f"nothing waits in {folder / 'inbox'}")
 
 
 @app.command("answer")
@@ -92,8 +92,10 @@ def answer(
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not text in UTF-8: {error}") from error
     reply(folder, name, text)
-    later = "" if lease_holder(folder) is not None else f"; nobody runs it now, `discovery resume {folder}` takes it"
-    print(f"answered {name}{later}", file=sys.stderr)
+    later = (
+        "" if lease_holder(folder) is not None else f"; nobody runs it now, {command_line('resume', folder)} takes it"
+    )
+    say(f"answered {name}{later}")
 
 
 @app.command("hint")
@@ -111,7 +113,14 @@ def hint(
     folder: Path = context.obj
     with Journal.open(folder) as journal:
         if not journal.meta.config["llm"]["models"]:
-            raise ConfigError(f"run {journal.meta.name} has no language model: a hint would reach nobody")
+            raise ConfigError(
+                f"run {journal.meta.name} has no language model: a hint would reach nobody",
+                hint="hints are for runs that were started with --model",
+            )
     give_hint(folder, text)
-    when = "with the next proposal" if lease_holder(folder) is not None else f"when `discovery resume {folder}` goes on"
-    print(f"the hint enters {when}", file=sys.stderr)
+    when = (
+        "with the next proposal"
+        if lease_holder(folder) is not None
+        else f"when {command_line('resume', folder)} goes on"
+    )
+    say(f"the hint enters {when}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli._options import JsonOption
+from discovery.cli._say import print_json, say
 
 __all__ = ["app"]
 
@@ -42,11 +42,11 @@ def list_tasks(as_json: JsonOption = False) -> None:
             score, problem = "", error.message
         found.append({"name": name, "origin": origin, "score": score, "problem": problem})
     if as_json:
-        print(json.dumps({"schema": "discovery.task-list/1", "tasks": found}))
+        print_json("task-list", {"tasks": found})
         return
     for entry in found:
         print(f"{entry['name']:<16} {entry['score'] or 'cannot be loaded: ' + entry['problem']}")
-    print("and any folder with a task.py, by its path; `discovery task new NAME` makes one")
+    say("and any folder with a task.py, by its path; `discovery task new NAME` makes one")
 
 
 @app.command("new")
@@ -61,7 +61,7 @@ def new(
 
     discovery run ./my-problem --max-proposals 100
     """
-    from discovery.errors import ConfigError
+    from discovery.errors import ConfigError, command_line
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ConfigError(
@@ -73,10 +73,11 @@ def new(
         raise ConfigError(f"{folder} exists already", hint="choose another name or --out")
     _copy_template(folder, name)
     if as_json:
-        print(json.dumps({"schema": "discovery.task-new/1", "path": str(folder)}))
+        print_json("task-new", {"path": str(folder)})
     else:
         path = folder if folder.is_absolute() else f"./{folder}"
-        print(f"{folder}\nnext: edit {folder / 'task.py'}, or try it as it is: discovery run {path} --max-proposals 50")
+        print(folder)
+        say(f"next: edit {folder / 'task.py'}, or try it as it is: {command_line('run', path, '--max-proposals', 50)}")
 
 
 def _copy_template(folder: Path, name: str) -> None:

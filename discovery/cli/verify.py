@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from discovery.cli._options import JsonOption, SandboxOption
-from discovery.cli._say import say
+from discovery.cli._say import print_json, say
 
 __all__ = ["command"]
 
@@ -40,12 +38,12 @@ def command(
     spec = _trusted_task(document["run"]["task"], task)
     require_packages(load_task(spec))
     backend = sandbox_report(sandbox or "auto")["backend"]
-    print(f"re-checking {document['name']} in sandbox {backend} ...", file=sys.stderr)
+    say(f"re-checking {document['name']} in sandbox {backend} ...")
     alarms = [str(alarm) for alarm in document.get("alarms", ())]
     result = asyncio.run(verify(spec, document, files, backend, say))
     if as_json:
         checks = [{"name": name, "holds": holds, "detail": detail} for name, holds, detail in result.checks]
-        print(json.dumps({"schema": "discovery.verify/1", "holds": result.holds, "alarms": alarms, "checks": checks}))
+        print_json("verify", {"holds": result.holds, "alarms": alarms, "checks": checks})
     else:
         for name, holds, detail in result.checks:
             print(f"{'ok    ' if holds else 'FAILED'}  {name}: {detail}")

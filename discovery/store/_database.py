@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from discovery.errors import DiscoveryError, EnvironmentMissing, JournalError
+from discovery.errors import DiscoveryError, EnvironmentMissing, JournalError, command_line
 from discovery.store.files import sync_folder
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "build", "connect", "translated", "unreadable"]
@@ -229,7 +229,7 @@ def _full(folder: Path) -> EnvironmentMissing:
         return EnvironmentMissing(f"no space left on the disk of {folder}; there is no run in it", hint="free space")
     return EnvironmentMissing(
         f"no space left on the disk of {folder}; everything committed is kept",
-        hint=f"free space, then `discovery resume {folder}`",
+        hint=f"free space, then {command_line('resume', folder)}",
     )
 
 

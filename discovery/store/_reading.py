@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from discovery.errors import ConfigError, NotFound
+from discovery.errors import ConfigError, NotFound, command_line
 from discovery.model import JSON, Program, Verdict
 from discovery.store._database import translated, unreadable
 from discovery.store._queries import (
@@ -301,4 +301,4 @@ class Reading:
             return read(stored)
 
     def _where(self) -> str:
-        return f"`discovery show {self.folder} --programs` lists the programs"
+        return f"{command_line('show', self.folder, '--programs')} lists the programs"

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from discovery.errors import ConfigError, JournalError, NotFound
+from discovery.errors import ConfigError, JournalError, NotFound, command_line
 from discovery.events import Event
 from discovery.model import JSON, Program, Proposal, Verdict, content_key
 from discovery.store._database import DATABASE, build, connect, translated
@@ -62,7 +62,7 @@ class Journal(Reading):
                 if (folder / DATABASE).exists():
                     raise ConfigError(
                         f"{folder} holds a run already",
-                        hint=f"`discovery resume {folder}` continues it; or choose another folder",
+                        hint=f"{command_line('resume', folder)} continues it; or choose another folder",
                     )
                 documents = (_dump(meta.config), _dump(meta.versions), _dump(meta.sandbox))
                 build(folder, (meta.name, meta.task, *documents, meta.created))

@@ -17,6 +17,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from discovery.errors import command_line
 from discovery.model import JSON
 from discovery.statistics import MAX_PAIRS, over_seeds, p_value
 from discovery.store import Journal
@@ -51,8 +52,8 @@ def compare_runs(journals: Sequence[Journal]) -> dict[str, JSON]:
     """What `compare --json` gives.
 
     Returns:
-        `config`: dotted key to a list of values, one a run, only where they differ; `runs`: per run its name, proposals
-        and `confirmed` (id, key, claim, whether confirmed, effect, interval), or None when it has not been confirmed;
+        `config`: dotted key to a list of values, one a run, only where they differ; `runs`: per run its name, path,
+        proposals and `confirmed` (id, key, claim, whether confirmed, effect, interval), or None when it was not yet;
         `differences`: for each run but the first: the first run's effect minus its own with `interval`, or `reason`;
         `by_seed`: for each group of runs but that of the first run, where several seeds are there: the groups' names,
         `seeds` in both, `differences` by seed, their `mean`, an `interval` with its `coverage` and `method`, `p_value`
@@ -64,6 +65,7 @@ def compare_runs(journals: Sequence[Journal]) -> dict[str, JSON]:
     runs = [
         {
             "name": journal.meta.name,
+            "path": str(journal.folder),
             "proposals": journal.proposal_count(),
             "spent": asdict(journal.spending()),
             "confirmed": _finalist(journal),
@@ -104,10 +106,8 @@ def _paired(first: Mapping[int, Mapping[str, JSON]], second: Mapping[int, Mappin
     nothing = {"mean": None, "interval": None, "coverage": None, "method": "", "p_value": None}
     seeds = {**names, "seeds": list(found), "differences": list(found.values())}
     if len(found) < 2:
-        missing = [run["name"] for seed in common for run in (first[seed], second[seed]) if run["confirmed"] is None]
-        reason = (
-            f"first `discovery confirm {' '.join(missing)}`" if missing else "they have fewer than two seeds in common"
-        )
+        missing = [run["path"] for seed in common for run in (first[seed], second[seed]) if run["confirmed"] is None]
+        reason = f"first {command_line('confirm', *missing)}" if missing else "they have fewer than two seeds in common"
         return {**seeds, **nothing, "reason": reason}
     interval = over_seeds(list(found.values()))
     return {
@@ -160,7 +160,7 @@ def _difference(first: Mapping[str, JSON], second: Mapping[str, JSON], same_task
         return {**names, "reason": "the runs have different tasks: their scores do not compare"}
     for run in (first, second):
         if run["confirmed"] is None:
-            return {**names, "reason": f"{run['name']} is not confirmed: `discovery confirm {run['name']}`"}
+            return {**names, "reason": f"{run['name']} is not confirmed: {command_line('confirm', run['path'])}"}
     one, two = first["confirmed"], second["confirmed"]
     low, high = difference(one["effect"], tuple(one["interval"]), two["effect"], tuple(two["interval"]))
     return {**names, "difference": one["effect"] - two["effect"], "interval": [low, high], "reason": ""}

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
-from collections.abc import Mapping
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 
-from discovery.model import JSON
-
-__all__ = ["print_json", "show"]
+__all__ = ["show"]
 
 _PIPE_WIDTH = 200
+_TABLE_WIDTH = 80
 
 
 def show(*parts: RenderableType) -> None:
-    """Print each part. NO_COLOR and TERM=dumb are honoured; what the encoding lacks is replaced."""
+    """Print each part. NO_COLOR and TERM=dumb are honoured; what the encoding lacks is replaced. Where a table does not
+    fit a narrow terminal, its lines break there, rather than that names and numbers are cut."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if sys.stdout.isatty():
-        console = Console(highlight=False, markup=False, emoji=False)
         for part in parts:
-            console.print(part)
+            _console(part).print(part)
         return
-    width = None if "COLUMNS" in os.environ else _PIPE_WIDTH
-    console = Console(width=width, highlight=False, markup=False, emoji=False)
-    with console.capture() as text:
-        for part in parts:
+    texts = []
+    for part in parts:
+        console = _console(part)
+        with console.capture() as text:
             console.print(part)
-    print("\n".join(line.rstrip() for line in text.get().rstrip().split("\n")))
+        texts.append(text.get())
+    print("\n".join(line.rstrip() for line in "".join(texts).rstrip().split("\n")))
 
 
-def print_json(verb: str, data: Mapping[str, JSON]) -> None:
-    """Print one object with its schema, `discovery.<verb>/1`."""
-    print(json.dumps({"schema": f"discovery.{verb}/1", **data}))
+def _console(part: RenderableType) -> Console:
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(width=_PIPE_WIDTH if piped else None, highlight=False, markup=False, emoji=False)
+    if isinstance(part, Table) and part.show_header:
+        console.width = max(console.width, _TABLE_WIDTH)
+    return console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from discovery.errors import DiscoveryError
+from discovery.errors import DiscoveryError, command_line
 from discovery.model import JSON, MEASURE
 from discovery.store import Journal, lease_holder
 from discovery.view.text import about, duration, one_line, printable, score_text, sparkline, standing
@@ -215,7 +214,7 @@ def summary_view(summary: Mapping[str, JSON], curve: list[float]) -> list[Render
 def _confirmation_rows(grid: Table, summary: Mapping[str, JSON]) -> None:
     note = summary["confirmation"]
     if note is None:
-        grid.add_row("confirmed", f"nothing yet; `discovery confirm {shlex.quote(printable(summary['path']))}`")
+        grid.add_row("confirmed", f"nothing yet; {command_line('confirm', printable(summary['path']))}")
         return
     if not note["finalists"]:
         grid.add_row("confirmed", "there was no finalist to confirm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -282,7 +283,10 @@ def test_closed_streams(home: Path) -> None:
         result = subprocess.run(["bash", "-c", command], cwd=home, capture_output=True, text=True)
         assert result.returncode == 3 and "Traceback" not in result.stderr
     result = subprocess.run(
-        ["bash", "-c", f"exec {sys.executable} -m discovery task list >&-"], cwd=home, capture_output=True, text=True
+        ["bash", "-c", f"exec {sys.executable} -m discovery task list --json >&-"],
+        cwd=home,
+        capture_output=True,
+        text=True,
     )
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -443,6 +447,11 @@ def test_hints_find_the_run_again(home: Path, here: Callable[..., Result]) -> No
     assert "mine" in here("list", "--out", "else where", cwd=home).stdout
     shown = here("show", "mine", "--out", "else where", cwd=home).stdout
     assert f"discovery confirm {shlex.quote(str(run.relative_to(home)))}" in " ".join(shown.split())
+    resumed = here("resume", "mine", "--out", "else where", cwd=home)
+    for found in (
+        re.search(pattern, resumed.stderr) for pattern in ("next: `discovery (.+?)`", "then `discovery (.+?)`")
+    ):
+        assert found is not None and here(*shlex.split(found[1]), cwd=home).returncode == 0
 
 
 def test_the_control_runs_beside(home: Path, here: Callable[..., Result]) -> None:

@@ -49,6 +49,7 @@ def test_the_table_names_every_property() -> None:
         "fs_isolated",
         "net_isolated",
         "torch",
+        "z3-solver",
         "GiB free",
     ):
         assert text in done.stdout

@@ -119,6 +119,12 @@ def test_list(home: Path, cli: Cli) -> None:
     assert code == 0 and "9/9" in out and "3.0000" in out
 
 
+def test_a_narrow_terminal_cuts_no_name_and_no_number(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [cli(*verb)[1].split() for verb in (("list",), ("show", "alpha", "--programs"))]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert [cli(*verb)[1].split() for verb in (("list",), ("show", "alpha", "--programs"))] == whole
+
+
 def test_list_of_nothing_and_of_damage(home: Path, cli: Cli) -> None:
     code, out, err = cli("list", "--out", "nowhere")
     assert (code, out) == (0, "") and "no runs in nowhere" in err
@@ -265,7 +271,10 @@ def test_compare_refuses_search_scores_and_other_tasks(home: Path, cli: Cli) -> 
     assert unconfirmed["difference"] is None and "beta is not confirmed" in unconfirmed["reason"]
     assert foreign["difference"] is None and "different tasks" in foreign["reason"]
     code, out, _ = cli("compare", "alpha", "beta")
-    assert code == 0 and "no difference can be stated; beta is not confirmed: `discovery confirm beta`" in out
+    assert (
+        code == 0
+        and "no difference can be stated; beta is not confirmed: `discovery confirm runs/beta`" in " ".join(out.split())
+    )
     assert cli("compare", "alpha")[0] == 2
 
 

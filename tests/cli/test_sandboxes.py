@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,16 @@ def test_what_cannot_be_had_is_refused_before_anything_is_made(
     result = here("run", "./toy", *flags, cwd=home)
     assert result.returncode == code and said in result.stderr
     assert not (home / "runs").exists()
+
+
+def test_a_run_is_judged_again_on_the_device_that_it_had(home: Path, here: Command) -> None:
+    assert here("run", "./toy", "--max-proposals", "4", cwd=home).returncode == 0
+    (run,) = (home / "runs").iterdir()
+    with contextlib.closing(sqlite3.connect(run / "run.db")) as db, db:
+        db.execute("DROP TRIGGER run_update")
+        db.execute("UPDATE run SET sandbox = json_set(sandbox, '$.options.device', 'cuda:77')")
+    result = here("replay", "@last", "--re-evaluate", cwd=home)
+    assert result.returncode == 5 and "no /dev/nvidia77" in result.stderr
 
 
 def test_confirming_scores_champions_again_in_a_new_sandbox(home: Path, here: Command) -> None:

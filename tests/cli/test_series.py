@@ -36,7 +36,7 @@ def test_a_series_runs_every_seed_beside_its_control_and_is_compared_seed_by_see
     for name, seed in ((first, 5), (f"{first}-control", 5), (f"{first}-r2", 6), (f"{first}-r2-control", 6)):
         assert config_of(home, name)["seed"] == seed
         assert config_of(home, name)["search"]["strategy"] == ("best_of_n" if "control" in name else "evolution")
-    assert f"discovery compare {first}" in result.stderr
+    assert f"discovery compare runs/{first}" in result.stderr
     unconfirmed = json.loads(here("compare", first, "--json", cwd=home).stdout)
     assert unconfirmed["by_seed"][0]["mean"] is None and f"{first}-r2-control" in unconfirmed["by_seed"][0]["reason"]
     confirmed = here("confirm", *names(home), "--finalists", "1", "--json", cwd=home)
