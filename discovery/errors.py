@@ -14,6 +14,7 @@ __all__ = [
     "DiscoveryError",
     "EnvironmentMissing",
     "EvaluatorFailed",
+    "EvaluatorLost",
     "JournalError",
     "NotFound",
     "TaskError",
@@ -70,6 +71,10 @@ class JournalError(DiscoveryError):
 
 class EvaluatorFailed(DiscoveryError):
     """An evaluator worker died or answered out of protocol, and so did its replacements. Never a score."""
+
+
+class EvaluatorLost(EvaluatorFailed):
+    """One request ended every evaluator that it was sent to."""
 
 
 class TaskError(DiscoveryError):

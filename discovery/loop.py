@@ -22,7 +22,7 @@ from datetime import datetime
 
 from discovery.config import RunConfig
 from discovery.course import Course
-from discovery.errors import DiscoveryError
+from discovery.errors import DiscoveryError, EvaluatorLost
 from discovery.evaluate import Pool
 from discovery.events import Alarm, Event, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.llm import BudgetReached, ChatError, Drained, OutOfService
@@ -376,10 +376,26 @@ class Loop:
         return self._journal.add_verdict(program.key, verdict, concludes=index)
 
     async def _evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
-        verdict = await self._pool.evaluate(program, stage, replicate)
+        try:
+            verdict = await self._pool.evaluate(program, stage, replicate)
+        except EvaluatorLost as error:
+            verdict = await self._undecided(program, stage, replicate, error)
         if verdict.clock_limited:
             self.emit(Alarm(f"a wall-clock limit decided stage {stage.name!r}; it may not repeat", program.key))
         return verdict
+
+    async def _undecided(self, program: Program, stage: Stage, replicate: int, error: EvaluatorLost) -> Verdict:
+        """The verdict on a program that ends whatever judges it, once the best other program has been judged likewise
+        without harm. Without that it may not be the program's doing: raises `error`."""
+        others = [key for key, _ in self._journal.best(2) if key != program.key]
+        if not others:
+            raise error
+        try:
+            await self._pool.evaluate(self._journal.program_row(others[0]).program, stage, replicate)
+        except EvaluatorLost:
+            raise error from None
+        message = f"it could not be judged: {error.message}; another program was judged after it without harm"
+        return Verdict("unknown", message=message, stage=stage.name, replicate=replicate, clock_limited=True)
 
     async def _conclude(self, outcome: Outcome, repeat: bool) -> None:
         """Account for a committed outcome once it is on the disk. Outcomes come here in the order of their commits, and

@@ -170,6 +170,9 @@ class Task(ABC):
     version: str = ""
     #: What the programs of a diverse archive should differ in; none by default.
     features: tuple[Feature, ...] = ()
+    #: Wall seconds after which an evaluator that confirms is taken to hang and is replaced; one that verifies has twice
+    #: as long.
+    backstop: float = 3600.0
     #: Significance level that a confirmation must reach after correction over finalists.
     alpha: float = 0.01
     #: For prompts: what somebody who writes programs should know besides statement and language. Markdown.

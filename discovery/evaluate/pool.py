@@ -1,8 +1,9 @@
 """The local pool of evaluator workers, and what to do when one is lost.
 
 A worker that dies, hangs past its stage's backstop or answers out of protocol is replaced and its request sent again,
-`RETRIES` times (a replacement that does not start counts too); then the run stops with `EvaluatorFailed`. None of this
-ever becomes a score. What a task or the sandbox reports as its own failure is not tried again.
+`RETRIES` times (a replacement that does not start counts too), and at once given up where it used up its processor
+time; then the answer is `EvaluatorLost`. None of this ever becomes a score. What a task or the sandbox reports as its
+own failure is not tried again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, TaskError
+from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, EvaluatorLost, TaskError
 from discovery.evaluate import protocol
 from discovery.model import JSON, Evidence, Program, Verdict
 from discovery.sandbox.mounts import interpreter
@@ -56,6 +57,11 @@ class _Worker:
             start_new_session=True,
         )
         return cls(process)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the kernel ended it for its processor time, which its task bounds: it would again."""
+        return self._process.returncode == -signal.SIGXCPU
 
     async def ask(self, request: Mapping[str, JSON], told: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
         """The reply to `request`; `told` gets what the worker says of its progress before."""
@@ -130,6 +136,7 @@ class Pool:
         self._log = -1
         self._all: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
+        self._backstop = 0.0
         self.sandbox: str = ""
         self.capabilities: JSON = {}
 
@@ -175,17 +182,15 @@ class Pool:
             await self._call({**request, "seed": self._seed if seed is None else seed}, stage.backstop)
         )
 
-    async def confirm(self, program: Program, seed: int, backstop: float = 3600.0) -> Evidence:
+    async def confirm(self, program: Program, seed: int) -> Evidence:
         """Evidence about a finalist; `seed` is fresh, never used in search."""
         request = {"verb": "confirm", "program": _plain(program), "seed": seed}
-        return Evidence.from_json(await self._call(request, backstop))
+        return Evidence.from_json(await self._call(request, self._backstop))
 
-    async def verify(
-        self, files: Mapping[str, str], provenance: Mapping[str, JSON], seed: int, backstop: float = 7200.0
-    ) -> Verification:
+    async def verify(self, files: Mapping[str, str], provenance: Mapping[str, JSON], seed: int) -> Verification:
         """Re-check of an exported bundle."""
         request = {"verb": "verify", "files": dict(files), "provenance": dict(provenance), "seed": seed}
-        reply = await self._call(request, backstop)
+        reply = await self._call(request, 2 * self._backstop)
         return Verification(reply["holds"], tuple((name, holds, detail) for name, holds, detail in reply["checks"]))
 
     async def _fresh(self) -> _Worker:
@@ -199,6 +204,7 @@ class Pool:
             await worker.kill()
             raise
         self.sandbox, self.capabilities = hello["sandbox"], hello["capabilities"]
+        self._backstop = hello["backstop"]
         return worker
 
     async def _call(self, request: Mapping[str, JSON], backstop: float) -> JSON:
@@ -207,7 +213,8 @@ class Pool:
         Raises:
             EnvironmentMissing: the sandbox failed.
             TaskError: the task reports its own failure, or returned what its contract does not allow.
-            EvaluatorFailed: workers were lost `RETRIES` + 1 times, or the task's code raised.
+            EvaluatorLost: workers were lost `RETRIES` + 1 times.
+            EvaluatorFailed: the task's code raised.
         """
         for attempt in range(RETRIES + 1):
             worker = await self._idle.get()
@@ -216,7 +223,10 @@ class Pool:
                 reply = await _within(backstop, worker.ask(request, self.on_told))
             except _WorkerLost as error:
                 reason = str(error)
+                spent = worker is not None and worker.spent
                 await self._drop(worker)
+                if spent:
+                    break
                 self.on_lost(f"an evaluator was lost ({reason}) and is replaced, attempt {attempt + 1}")
             except BaseException:
                 await self._drop(worker)
@@ -224,9 +234,8 @@ class Pool:
             else:
                 self._idle.put_nowait(worker)
                 return _unwrap(reply)
-        raise EvaluatorFailed(
-            f"an evaluator was lost {RETRIES + 1} times on the same request: {reason}", hint=self._where
-        )
+        times = f"{attempt + 1} times" if attempt else "once"
+        raise EvaluatorLost(f"an evaluator was lost {times} on the same request: {reason}", hint=self._where)
 
     async def _drop(self, worker: _Worker | None) -> None:
         """Kill the worker, if one had started; whoever comes next starts another in its place."""

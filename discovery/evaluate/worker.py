@@ -61,7 +61,7 @@ class _Evaluator:
 
     def hello(self) -> JSON:
         report = {name: asdict(value) for name, value in self.sandbox.capabilities().items()}
-        return {"sandbox": self.sandbox.name, "capabilities": report}
+        return {"sandbox": self.sandbox.name, "capabilities": report, "backstop": self.task.backstop}
 
     def evaluate(self, request: Mapping[str, Any]) -> JSON:
         stage = next(stage for stage in self.task.stages if stage.name == request["stage"])

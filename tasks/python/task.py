@@ -7,6 +7,7 @@ comes back as plain data, and `score` judges it out here, where the program cann
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import json
 import math
@@ -27,6 +28,7 @@ from discovery.model import JSON, Evidence, Program, Status, Verdict
 from discovery.randomness import stream
 from discovery.sandbox import Answer, Array, Harness, Limits
 from discovery.task import Context, Feature, Seed, Stage, Task, Verification
+from discovery.tasks.python.deadline import Late, within
 from discovery.tasks.python.language import PythonLanguage
 from discovery.tasks.python.plain import NotPlain, decode, encode, widened
 from discovery.tasks.python.source import without_docstrings
@@ -95,6 +97,8 @@ class PythonTask(Task):
         worst: Score of a case that fails. A lower score is raised to it, so no single case can sink the mean.
         limits: Limits of one call, that is of one case.
         preload: Packages that the sandbox imports once, before any program.
+        score_seconds: Seconds by the clock that one call of `score`, `cases` or `held_out` may take. A candidate whose
+            answer keeps `score` longer is `"invalid"`; of a seed program it is the task's own fault.
         rounds: Number of fresh sets of cases on which `confirm` compares, 7 to 16.
         alpha: Level that a confirmation must reach.
         features: How programs differ in kind, for islands; `describe` gives a program's values.
@@ -106,6 +110,9 @@ class PythonTask(Task):
         wall_seconds=30.0, cpu_seconds=5.0, memory_bytes=512 << 20, processes=16, answer_bytes=4 << 20
     )
     preload: ClassVar[tuple[str, ...]] = ("numpy",)
+    score_seconds: ClassVar[float] = 60.0
+    #: Each call of a program and of the task's own code is bounded, however many there are.
+    backstop = 7 * 86400.0
     rounds: ClassVar[int] = 12
     features = (Feature("size", 16, 4096, bins=12, log=True),)
 
@@ -114,7 +121,7 @@ class PythonTask(Task):
         self.language = PythonLanguage(
             self.entry, limits=self.limits, packages=self.preload, example=lambda: self.seeds()[0].source
         )
-        self.stages = (Stage("cases", self.limits),)
+        self.stages = (Stage("cases", self.limits, backstop=self.backstop),)
         self.slot_limits = self.limits
         self.harness = Harness(
             entry="discovery.tasks.python.harness",
@@ -198,13 +205,16 @@ class PythonTask(Task):
         rng = stream(int(seed), kind, *rest)
         maker = self.held_out if kind == "held-out" else self.cases
         try:
-            cases = list(maker(rng))
+            with within(self.score_seconds):
+                cases = list(maker(rng))
             for case in cases:
                 if not isinstance(case, Case) or not isinstance(case.inputs, Mapping) or not _text(case.name):
                     raise TypeError(f"expected Case(name, {{argument: value}}), got {case!r:.80}")
                 encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
-        except Exception as error:
-            raise TaskError(f"task {self.name!r}: {maker.__name__}() failed: {_told(error)}") from error
+        except Late as late:
+            raise self._late(late, f"{maker.__name__}()", "") from late
+        except (Exception, SystemExit) as error:
+            raise TaskError(f"task {self.name!r}: {maker.__name__}() failed: {self._told(error)}") from error
         if len({case.name for case in cases}) < len(cases):
             raise TaskError(f"task {self.name!r}: {maker.__name__}() gave two cases of one name; each must differ")
         if not cases and kind != "held-out":
@@ -232,7 +242,7 @@ class PythonTask(Task):
         except NotPlain as error:
             return self._failed(case, program, answer, "invalid", Failure("answer", "NotPlain", str(error)))
         try:
-            return self._judge(case, answer, value)
+            return self._judge(program, case, answer, value)
         except Invalid as error:
             failure = Failure("score", "Invalid", str(error), answer=clip(value, 200))
             return self._failed(case, program, answer, "invalid", failure)
@@ -248,13 +258,18 @@ class PythonTask(Task):
             log=answer.stdout + answer.stderr,
         )
 
-    def _judge(self, case: Case, answer: Answer, value: Any) -> Outcome:
+    def _judge(self, program: Program, case: Case, answer: Answer, value: Any) -> Outcome:
         try:
-            given = self.score(case, value)
+            with within(self.score_seconds):
+                given = self.score(_own(case), value)
         except Invalid:
             raise
-        except Exception as error:
-            raise Invalid(f"score() could not judge this answer, it raised {_told(error)}") from error
+        except Late as late:
+            if any(program.key == self.language.check(seed.source).key for seed in self.seeds()):
+                raise self._late(late, "score()", f" for a seed program, case {case.name}") from late
+            raise Invalid(f"score() did not return within {self.score_seconds:g} s for this answer") from late
+        except (Exception, SystemExit) as error:
+            raise Invalid(f"score() could not judge this answer, it raised {self._told(error)}") from error
         return Outcome(
             case.name,
             "scored",
@@ -263,6 +278,25 @@ class PythonTask(Task):
             log=answer.stdout + answer.stderr,
             digest=_digest(answer),
         )
+
+    def _late(self, late: Late, what: str, when: str) -> TaskError:
+        return TaskError(
+            f"task {self.name!r}: {what} did not return within {self.score_seconds:g} s{when}{self._where(late)}",
+            hint="make it quicker, or allow more in the class: score_seconds = 600.0",
+        )
+
+    def _told(self, error: BaseException) -> str:
+        return f"{type(error).__name__}: {error}{self._where(error)}"
+
+    def _where(self, error: BaseException) -> str:
+        """The last line of the task's own that led to `error`."""
+        family = Path(__file__).resolve().parent
+        frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<")]
+        parents = [Path(each.filename).resolve().parents for each in frames]
+        own = [
+            each for each, above in zip(frames, parents, strict=True) if self.folder in above and family not in above
+        ]
+        return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
     def confirm(self, program: Program, ctx: Context) -> Evidence:
         """Compare with the best seed program on fresh cases; see `confirmation.confirm`."""
@@ -318,6 +352,7 @@ _EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     "entry": (lambda v: _text(v) and v.isidentifier() and not iskeyword(v), "the name of a function", '"pack"'),
     "score_name": (_text, "a text", '"mean fill"'),
     "worst": (_real, "a finite number", "0.0"),
+    "score_seconds": (lambda v: _real(v) and v > 0, "a number of seconds", "60.0"),
     "rounds": (lambda v: type(v) is int and 7 <= v <= 16, "a whole number from 7 to 16", "12"),
     "alpha": (lambda v: _real(v) and 0 < v < 1, "a number between 0 and 1", "0.01"),
     "preload": (_names, "a tuple of names of packages", '("numpy",)'),
@@ -369,12 +404,13 @@ def _digest(answer: Answer) -> str:
     return digest.hexdigest()
 
 
-def _told(error: Exception) -> str:
-    """What `error` says, and the last line of the task's own that led to it."""
-    here = Path(__file__).parent
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).parent != here]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}"
+def _own(case: Case) -> Case:
+    """A copy for one call of `score`, which may sort or empty what it gets: the next program has to meet the same."""
+    inputs = copy.deepcopy(dict(case.inputs))
+    try:
+        return Case(case.name, inputs, copy.deepcopy(case.hidden))
+    except Exception:  # it holds something that has no copy, such as an open file
+        return Case(case.name, inputs, case.hidden)
 
 
 def _short(value: Any) -> JSON:

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from discovery.config import RunConfig
 from discovery.course import check_seeds
-from discovery.errors import TaskError
+from discovery.errors import EvaluatorLost, TaskError
 from discovery.evaluate import Pool
 from discovery.events import Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.loop import Loop, Summary, active_seconds
-from discovery.model import MEASURE, Program, content_key
+from discovery.model import MEASURE, Program, Verdict, content_key
 from discovery.propose import Symbolic
 from discovery.store import Journal
-from discovery.task import load_task
+from discovery.task import Stage, Task, load_task
 
 from .conftest import InProcessPool, drive, new_journal, programs
 
@@ -257,3 +257,54 @@ def test_a_language_that_refuses_to_edit_its_first_seed_can_run(tmp_path: Path, 
 
 def test_keys_are_hashes_of_text_even_of_broken_unicode() -> None:
     assert content_key("\udc80") != content_key("?")
+
+
+class Losing(InProcessPool):
+    """Loses every evaluator on the programs that `lost` names, by their number among those that it is sent."""
+
+    def __init__(self, task: Task, seed: int, lost: Callable[[int], bool]) -> None:
+        super().__init__(task, seed)
+        self.lost = lost
+        self.sent: list[str] = []
+
+    async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
+        if program.key not in self.sent:
+            self.sent.append(program.key)
+        if self.lost(self.sent.index(program.key)):
+            raise EvaluatorLost("an evaluator was lost 3 times on the same request: no answer within 9 s")
+        return await super().evaluate(program, stage, replicate)
+
+
+def _drive_losing(journal: Journal, toy: Path, lost: Callable[[int], bool]) -> Losing:
+    task = load_task(str(toy))
+    pool = Losing(task, CONFIG.seed, lost)
+    asyncio.run(Loop(journal, task, CONFIG, Symbolic(task), cast(Pool, pool)).drive())
+    return pool
+
+
+def test_a_program_that_ends_its_evaluators_is_undecided_and_the_run_goes_on(tmp_path: Path, toy: Path) -> None:
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        pool = _drive_losing(journal, toy, lambda number: number % 7 == 5)
+        found = {row.program.key: row.verdict for row in journal.programs()}
+        assert journal.outcome_count() == CONFIG.max_proposals and len(found) == len(pool.sent)
+    for number, key in enumerate(pool.sent):
+        verdict = found[key]
+        assert verdict is not None and (verdict.status == "unknown") == (number % 7 == 5)
+        if verdict.status == "unknown":
+            assert verdict.score is None and verdict.clock_limited and "could not be judged" in verdict.message
+
+
+@pytest.mark.parametrize("first", [0, 8])
+def test_a_system_that_fails_every_program_ends_the_run(tmp_path: Path, toy: Path, first: int) -> None:
+    """Also one that was judged before: then it is not the new program's doing."""
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        with pytest.raises(EvaluatorLost, match="no answer within 9 s"):
+            down = False
+
+            def lost(number: int) -> bool:
+                nonlocal down
+                down = down or number >= first
+                return down
+
+            _drive_losing(journal, toy, lost)
+        assert all(row.verdict is None or row.verdict.status != "unknown" for row in journal.programs())

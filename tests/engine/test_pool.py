@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, TaskError
+from discovery.errors import DiscoveryError, EnvironmentMissing, EvaluatorFailed, EvaluatorLost, TaskError
 from discovery.evaluate import Pool
 from discovery.model import Program, Verdict, content_key
 from discovery.task import Stage
@@ -202,7 +202,7 @@ def test_all_workers_killed_at_once_while_idle(faulty: Path) -> None:
 )
 def test_a_request_that_loses_every_worker_ends_the_run(faulty: Path, source: str, stage: Stage, reason: str) -> None:
     async def act(pool: Pool) -> None:
-        with pytest.raises(EvaluatorFailed, match=f"3 times on the same request: .*{reason}") as caught:
+        with pytest.raises(EvaluatorLost, match=f"3 times on the same request: .*{reason}") as caught:
             await pool.evaluate(_program(source), stage)
         assert "evaluator.log" in caught.value.hint
 
@@ -228,3 +228,12 @@ def test_a_sandbox_that_lacks_what_the_task_needs_is_refused(faulty: Path) -> No
 
     with pytest.raises(EnvironmentMissing, match="needs cpu_rate enforced"):
         _use(faulty, act, workers=2, sandbox="bubblewrap")
+
+
+def test_an_evaluator_that_the_kernel_ended_for_its_processor_time_is_not_tried_again(faulty: Path) -> None:
+    async def act(pool: Pool) -> None:
+        with pytest.raises(EvaluatorLost, match="once on the same request: it ended with signal 24"):
+            await pool.evaluate(_program("spends"), Stage("only"))
+        assert (await pool.evaluate(_program("prints"), ONLY)).status == "scored"
+
+    assert _use(faulty, act) == []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
+import time
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -304,3 +308,92 @@ def test_the_version_follows_the_files_beside_the_task(tmp_path: Path) -> None:
     assert version() == first
     (tmp_path / "data.csv").write_text("1,2")
     assert version() != first
+
+
+def test_a_scorer_that_exits_ends_no_evaluator(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: sys.exit("enough"))
+    verdict = judge(task, context, problem.BEST)
+    assert verdict.status == "invalid" and "it raised SystemExit: enough" in verdict.message
+
+
+HANGS = {
+    "sleeps": "time.sleep(3600)",
+    "loops": "[None for _ in iter(int, 1)]",
+    "loops, and catches all errors": "swallow()",
+    "waits for a lock": "threading.Lock().acquire() and lock.acquire()",
+}
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_score_that_does_not_return_is_a_verdict_and_of_a_seed_program_the_fault_of_the_task(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+
+    def swallow() -> None:
+        while True:
+            try:
+                time.sleep(3600)
+            except Exception:
+                continue
+
+    def score(self: object, case: object, answer: object) -> float:
+        if answer == 0 or answer in case.inputs["numbers"][:1]:  # type: ignore[attr-defined]
+            eval(HANGS[name], {"time": time, "threading": threading, "lock": lock, "swallow": swallow})
+        return 1.0
+
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "score", score)
+    monkeypatch.setattr(type(task), "score_seconds", 0.2)
+    verdict = judge(task, context, "def solve(numbers):\n    return 0\n")
+    assert verdict.status == "invalid" and verdict.cases == {"five": -1.0, "nine": -1.0}
+    assert verdict.message == "case five: score() did not return within 0.2 s for this answer"
+    assert judge(task, context, "def solve(numbers):\n    return -1\n").score == 1.0
+    with pytest.raises(
+        TaskError, match=r"did not return within 0\.2 s for a seed program, case five \(test_eval"
+    ) as seen:
+        judge(task, context, problem.FIRST)
+    assert "score_seconds" in seen.value.hint
+
+
+def test_cases_that_are_never_ready_stop_the_run(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    monkeypatch.setattr(type(task), "cases", lambda self, rng: time.sleep(3600))
+    monkeypatch.setattr(type(task), "score_seconds", 0.2)
+    with pytest.raises(TaskError, match=r"did not return within 0\.2 s"):
+        judge(task, context, problem.BEST)
+
+
+def test_a_scorer_that_changes_its_case_changes_it_for_nobody_else(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    honest = judge(task, context, problem.FIRST)
+    plain = type(task).score
+
+    def score(self: PythonTask, case: Any, answer: object) -> float:
+        found = plain(self, case, answer)
+        case.inputs["numbers"].sort(reverse=True)
+        case.hidden["largest"] *= 2
+        return found
+
+    monkeypatch.setattr(type(task), "score", score)
+    assert judge(task, context, problem.FIRST) == honest
+    assert judge(task, context, problem.FIRST) == honest
+
+
+def test_a_case_may_hide_what_has_no_copy(
+    problem: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: PythonTask = problem.Largest()
+    lock = threading.Lock()
+    case = problem.Case("a", {"numbers": [1]}, hidden=lock)
+    monkeypatch.setattr(type(task), "cases", lambda self, rng: [case])
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: float(case.hidden is lock))
+    assert judge(task, context, problem.FIRST).score == 1.0

@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import psutil
 
 from discovery.model import Evidence, Program, Verdict, content_key
 from discovery.task import Context, Feature, Stage, load_task
+from discovery.tasks.python.deadline import within
 
 FOLDER = Path(__file__).parent
 TOY = load_task(str(FOLDER.parent / "toy"))
@@ -49,6 +52,12 @@ def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _spends() -> None:
+    """Below Python, where no signal's handler gets a turn."""
+    with within(0.1):
+        deque(repeat(0), maxlen=0)
+
+
 def _kill_and_stay_down() -> None:
     (FOLDER / "down").touch()
     _kill()
@@ -79,6 +88,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "large": lambda: Verdict("scored", 1.0, evidence={"text": "x" * (8 << 20)}),
     "exits": lambda: sys.exit(3),
     "sleeps": lambda: time.sleep(3600),
+    "spends": _spends,
     "killed once": lambda: _once(_kill),
     "killed, stays down": lambda: _once(_kill_and_stay_down),
 }
