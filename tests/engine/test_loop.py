@@ -108,9 +108,18 @@ def test_arrival_sees_what_is_committed_and_records_it(tmp_path: Path, toy: Path
 
 def test_under_arrival_no_straggler_holds_anybody_up(tmp_path: Path, toy: Path) -> None:
     config = CONFIG.model_copy(update={"visibility": "arrival"})
-    slow = load_task(str(toy)).language.check("value = 1").key
+    task = load_task(str(toy))
+    slow = task.language.check("value = 1").key
     with new_journal(tmp_path / "run", str(toy), config) as journal:
-        drive(journal, str(toy), config, lambda program: 5000 if program.key == slow else 0)
+
+        class Straggling(InProcessPool):
+            async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
+                while program.key == slow and journal.outcome_count() <= 50:
+                    await asyncio.sleep(0)
+                return await super().evaluate(program, stage, replicate)
+
+        pool = cast(Pool, Straggling(task, config.seed))
+        asyncio.run(Loop(journal, task, config, Symbolic(task), pool).drive())
         position_of = {outcome.index: outcome.position for outcome in journal.outcomes()}
         assert journal.proposal(0).key == slow and position_of[0] > 50
 
