@@ -1,9 +1,10 @@
 """The certificate of a bound: for each case an SMT-LIB text without a model; what it states; a script that checks it.
 
 A *recipe* is what it takes to write the texts again: for each case the lines that the proof uses, whether regrets are
-variables of their own, whether the question is reduced to fewer variables, and the variable ordering with which Z3 is
-quick. None of it has to be believed: leaving lines out weakens the algorithm, so whatever is proved with some lines
-holds with all; and each step of a reduction has a text of its own, which has no model exactly if the step is right.
+variables of their own, whether the question is reduced to fewer variables or speaks of some strategies only, and the
+variable ordering with which Z3 is quick. None of it has to be believed: leaving lines or strategies out weakens the
+algorithm, so whatever is proved with some holds with all; and each step of a reduction has a text of its own, which has
+no model exactly if the step is right.
 
 A case that was proved in boxes (see `proof.cover`) has a text for each box, `case1-part1.smt2`, ..., and one that says
 that some values lie in no box, `case1-cover.smt2`. Its recipe names the boxes, and for each the axioms (by their place
@@ -24,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from discovery.model import JSON
-from discovery.tasks.nash.compiler.system import CASE, System
+from discovery.tasks.nash.compiler.system import CASE, System, restricted
 from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.proof.lemmas import labels, rewritten
 from discovery.tasks.nash.proof.reduction import STEP_ORDERINGS, Reduction, reduction, refutations
-from discovery.tasks.nash.solvers.encoding import target_problem
+from discovery.tasks.nash.solvers.encoding import Problem, target_problem
 from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching, covering
 from discovery.tasks.nash.solvers.smtlib import smtlib
 
@@ -50,6 +51,8 @@ def recipe(pieces: Sequence[Any], systems: Sequence[System]) -> list[dict[str, J
             "lines": list(piece.lines),
             "simpler": list(labels(system)),
         }
+        if piece.strategies:
+            step["strategies"] = list(piece.strategies)
         if piece.parts:
             step["parts"] = [_plain(system, part) for part in piece.parts]
         found.append(step)
@@ -96,15 +99,13 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
     found = {}
     for step in sorted(steps, key=lambda step: step["case"]):
         system, lines = systems[step["case"] - 1], [str(label) for label in step["lines"]]
-        places = {line.label: index for index, line in enumerate(system.lines)}
-        kept = {places[label] for label in lines}
         found.update({f"case{step['case']}-lemma{number}.smt2": text for number, text in enumerate(system.lemmas, 1)})
         if "parts" in step:
             told = f"Case {step['case']} of {len(systems)}"
             boxes = _in_boxes(system, bound, step["parts"], told)
             found.update({f"case{step['case']}-{name}.smt2": text for name, text in boxes.items()})
             continue
-        problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
+        problem = _question(system, bound, step)
         case = f"Case {step['case']} of {len(systems)}"
         reduced = bool(step.get("reduced"))
         if reduced:
@@ -113,6 +114,15 @@ def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[st
             found.update(_steps(step["case"], case, shorter))
         found[f"case{step['case']}.smt2"] = smtlib(problem, _comment(case, bound, lines, reduced), products=not reduced)
     return found
+
+
+def _question(system: System, bound: Fraction, step: Mapping[str, JSON]) -> Problem:
+    """What is asked of a case, not yet reduced."""
+    if "strategies" in step:
+        system = restricted(system, [str(name) for name in step["strategies"]])
+    places = {line.label: index for index, line in enumerate(system.lines)}
+    kept = {places[str(label)] for label in step["lines"]}
+    return target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
 
 
 def without_condition(system: System) -> System:
@@ -128,8 +138,7 @@ def _context(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping
         comment = f"{told}: the axioms of the blocks. `sat` says that they do not contradict each other."
         found[f"case{number}-axioms.smt2"] = smtlib(target_problem(without_condition(system), None), comment)
         if step.get("reduced"):
-            kept = {index for index, line in enumerate(system.lines) if line.label in step["lines"]}
-            problem = target_problem(system, bound, lines=kept, regrets=bool(step["regrets"]))
+            problem = _question(system, bound, step)
             comment = (
                 f"{told}: what the steps begin with, axioms and rows of lines. It has no model, because what they find"
                 f"\nhas none, case{number}.smt2."

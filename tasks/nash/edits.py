@@ -117,9 +117,11 @@ def _replied(block: Block, known: Words, rng: random.Random) -> Block | None:
 
 
 def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
-    """A new program: one call of a block, on arbitrary strategies, whose players then respond, or all three do.
+    """A new program: one call of a block, on arbitrary strategies, whose players then respond, or all three do; with
+    two players some responses in turn, maybe one to a mixture, and an assumption.
 
-    What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added.
+    What stands in a program is seldom in the way of its bound, but often of its proof, and of what may be added. It has
+    to hold its own at once among programs that were improved for long.
     """
     choices = [
         (op, overload, owner.weight / len(overloads))
@@ -146,7 +148,24 @@ def begin(form: Form, known: Words, rng: random.Random) -> Form | None:
         block, _ = added(block, known, "BestResponse", [Ref(profile[each]) for each in others], 1)
     if known.players > 2 and rng.random() < 0.5:
         block = _replied(block, known, rng) or block
-    return Form({}, (block,))
+    started = Form({}, (block,))
+    return started if known.players > 2 else _continued(started, known, rng)
+
+
+def _continued(form: Form, known: Words, rng: random.Random) -> Form:
+    """`form`, of two players, with responses in turn, maybe one to a mixture, and an assumption."""
+    (block,) = form.blocks
+    player = rng.randint(1, 2)
+    for _ in range(rng.randint(1, 2)):
+        types = known.types_of(block)
+        newest = [name for name, kind in types.items() if kind == player_type(3 - player)][-1]
+        block, _ = added(block, known, "BestResponse", [Ref(newest)], 1)
+        player = 3 - player
+    form = Form({}, (block,))
+    for edit in (assume, respond):
+        if rng.random() < 0.5:
+            form = edit(form, known, rng) or form
+    return form
 
 
 def _appended(block: Block, known: Words, rng: random.Random) -> tuple[Block | None, list[str]]:
@@ -328,5 +347,5 @@ EDITS: tuple[tuple[float, _Edit], ...] = (
     (3.0, remove),
     (3.0, assume),
     (1.0, begin),
-    (1.5, weigh),
+    (2.0, weigh),
 )

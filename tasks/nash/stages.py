@@ -25,6 +25,7 @@ from discovery.tasks.nash.games.adversaries import Adversary, adversary
 from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
+from discovery.tasks.nash.proof.core import proved_of_core
 from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.feedback import rendered
@@ -33,13 +34,16 @@ from discovery.tasks.nash.proof.prove import (
     CHECK,
     NEARLY,
     SEARCH,
+    Effort,
     Outcome,
     by_clock,
+    consistent,
     estimated,
     exceeded,
     placed,
     prove,
 )
+from discovery.tasks.nash.proof.question import nearby
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 
@@ -58,6 +62,15 @@ _KNOWN = {2: 0.33332, 3: 0.5999}
 _MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2), seconds=60.0)
 _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 _MANY_MORE = replace(_MORE, digits=(4, 3, 2))
+
+#: SCIP's nodes where weights are computed.
+_NODES = 200
+
+#: Questions to Z3 of a program without cases, at first, and of its core.
+_FEW = 20
+
+#: What an unproved bound costs in the score: no program is a better parent for being harder to prove.
+_UNPROVED = 1e-3
 
 #: Questions to Z3 for a proof in boxes, where a bound below the known ones is in sight.
 _BOXES = Patience(questions=1000)
@@ -93,10 +106,9 @@ class Judge:
         hostile = self.adversary(form)
         if stage == "screen":
             return self._screen(systems, hostile)
-        if stage == "estimate":
-            marks = _MARKS[self.language.players]
+        if stage == "estimate" and not _computed(systems):
             known = None if hostile is None else hostile.state
-            marked = placed(systems, marks, self.solver, SEARCH, known=known)
+            marked = placed(systems, _MARKS[self.language.players], self.solver, SEARCH, known=known)
             if marked is not None:
                 return self.verdict(marked, systems, hostile)
         points = self._points(source, systems)
@@ -131,7 +143,7 @@ class Judge:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
         if self.language.players > 2 and (boxes := in_boxes(systems, points, self.solver, _BOXES)) is not None:
             return boxes
-        quick = prove(systems, self.solver, self.effort, points=points)
+        quick = self._quick(systems, points)
         new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
@@ -150,6 +162,42 @@ class Judge:
             slow.status, slow.bound, slow.pieces = quick.status, quick.bound, quick.pieces
         return slow
 
+    def _quick(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
+        """With little work; where weights are computed, or if nothing sharp comes, of the strategies that matter."""
+        if len(systems) > 1:
+            return prove(systems, self.solver, self.effort, points=points)
+        effort = replace(self.effort, questions=_FEW)
+        tries = [self._whole, self._core]
+        outcome: Outcome | None = None
+        for attempt in reversed(tries) if _computed(systems) else tries:
+            found = attempt(systems, points, effort)
+            if found is not None and outcome is not None:
+                found = _better(outcome, found)
+            outcome = found or outcome
+            if outcome is not None and (outcome.status == "vacuous" or _sharp(outcome)):
+                break
+        assert outcome is not None  # of the whole
+        return outcome
+
+    def _whole(self, systems: list[System], points: list[dict[str, Any]], effort: Effort) -> Outcome:
+        return prove(systems, self.solver, effort, points=points)
+
+    def _core(self, systems: list[System], points: list[dict[str, Any]], effort: Effort) -> Outcome | None:
+        """What a proof of the core shows of the whole: a bound, and no worst case."""
+        found = proved_of_core(systems[0], points[0], self.solver, effort)
+        if found is None or found.bound is None:
+            return None
+        outcome = replace(found, counterexample=None, refuted=None, estimate=points[0]["value"])
+        outcome.ceiling = points[0].get("ceiling", 1.0)
+        outcome.status = consistent(systems, self.solver, outcome)
+        if outcome.status != "proved":
+            outcome.bound, outcome.pieces = None, ()
+        elif found.bound is not None:
+            state = nearby(0, systems[0], found.bound - NEARLY, points[0], self.solver, effort, outcome)
+            if state is not None:
+                outcome.refuted, outcome.counterexample = found.bound - NEARLY, state
+        return outcome
+
     def verdict(self, outcome: Outcome, systems: list[System], hostile: Adversary | None = None) -> Verdict:
         """What an outcome means for the search. The game is named where the state shown is that of `hostile`."""
         size = max(_size(system) for system in systems)
@@ -161,7 +209,7 @@ class Judge:
             message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
             return Verdict("invalid", message=message, evidence=evidence, clock_limited=outcome.clock)
         if outcome.bound is None:
-            score = -outcome.ceiling - size
+            score = -outcome.ceiling - size - _UNPROVED
             return Verdict("scored", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
         score = -float(outcome.bound) - size
         return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
@@ -176,9 +224,17 @@ class Judge:
         outcome = Outcome("proved", Fraction(1), 1.0, 1.0, found.value, found)
         return self.verdict(outcome, systems, hostile)
 
+    def _for(self, system: System) -> Effort:
+        """Where weights are computed the worst state is seldom found at SCIP's first node."""
+        return (
+            replace(self.effort, nodes=max(self.effort.nodes, _NODES), tighten=True)
+            if system.state.sides
+            else self.effort
+        )
+
     def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
         if self._last is None or self._last[0] != source:
-            found = [estimated(each, self.solver, self.effort) for each in systems]
+            found = [estimated(each, self.solver, self._for(each)) for each in systems]
             self._last = source, found
         return self._last[1]
 
@@ -200,6 +256,20 @@ def in_boxes(systems: list[System], points: list[dict[str, Any]], solver: Solver
         return None
     found = descended(systems, solver, patience, points=points, below=known)
     return None if found.bound is None else found
+
+
+def _computed(systems: Sequence[System]) -> bool:
+    """Whether some weight, quotient or root is computed: then most questions are slow."""
+    return any(system.state.sides for system in systems)
+
+
+def _better(one: Outcome, other: Outcome) -> Outcome:
+    """The outcome with the smaller bound, with what the other one found and cost."""
+    if one.bound is None or (other.bound is not None and other.bound < one.bound):
+        one, other = other, one
+    clock, seconds = one.clock or other.clock, one.proof_seconds + other.proof_seconds
+    worst = max((one, other), key=lambda each: each.refuted or Fraction(-1))
+    return replace(one, clock=clock, proof_seconds=seconds, refuted=worst.refuted, counterexample=worst.counterexample)
 
 
 def _sharp(outcome: Outcome) -> bool:

@@ -24,6 +24,9 @@ __all__ = ["affine", "regret", "weigh"]
 #: How steep a weight is, either way.
 _SLOPES = (1, 2, 3, 4, 6, 9, 12)
 
+#: Probability that a value that the program computes already is taken, where there is one.
+_KNOWN = 0.75
+
 #: Where a weight is what it was as a number, if nothing better is known.
 _PIVOTS = tuple(map(Fraction, ("1/4", "1/3", "2/5", "1/2")))
 
@@ -73,7 +76,7 @@ def weigh(form: Form, known: Words, rng: random.Random) -> Form | None:
     names = [name for s in before for name in s.outputs]
     values = [name for name in names if types[name] == VALUE]
     made: list[Statement] = []
-    if values and rng.random() < 0.5:
+    if values and rng.random() < _KNOWN:
         value = rng.choice(values)
     else:
         statement = regret([name for name in names if name not in values], known, block, rng)

@@ -7,14 +7,14 @@ constructed strategies, `M_i(s_-i)`, the best payoff of player i against the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
 from discovery.tasks.nash.compiler.algebra import Constraint, Poly, constant, variable
 
-__all__ = ["Bounds", "Side", "State"]
+__all__ = ["Bounds", "Side", "State", "named"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Side:
 
 
 _POSITIVE = Bounds(Fraction(0), None)
+
+
+def named(variable: str) -> list[str]:
+    """The strategies in a variable's name, such as `f1(x,y)` or `weight(m) below`."""
+    return variable.partition("(")[2].partition(")")[0].split(",")
 
 
 class State:
@@ -151,6 +156,19 @@ class State:
         simple = ((v * v).equals(square),)
         self.sides.append(Side(f"{name}: root of no negative number", general, simple, (Constraint(-square, ">"),)))
         return v
+
+    def without(self, gone: Collection[str]) -> State:
+        """The variables that speak of none of these strategies."""
+        other = State([[name for name in names if name not in gone] for names in self.constructed])
+
+        def kept(name: str) -> bool:
+            return not gone or set(named(name)).isdisjoint(gone)
+
+        other.variables = {name: bounds for name, bounds in self.variables.items() if kept(name)}
+        other.definitions = {name: poly for name, poly in self.definitions.items() if kept(name)}
+        other.values = {name: v for name, v in self.values.items() if all(map(kept, v.variables()))}
+        other.sides = [s for s in self.sides if all(kept(n) for each in s.general for n in each.poly.variables())]
+        return other
 
     def expanded(self, poly: Poly) -> Poly:
         """`poly` with every regret written out."""

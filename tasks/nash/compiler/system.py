@@ -12,16 +12,16 @@ the rest fixed. With weights 1/4 for each corner, `f_i <= 1/4 sum over corners o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations, product
 
 from discovery.tasks.nash.compiler.algebra import Constraint, Poly, constant
-from discovery.tasks.nash.compiler.state import Bounds, State
+from discovery.tasks.nash.compiler.state import Bounds, State, named
 from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
 
-__all__ = ["CASE", "WLOG", "Line", "System", "compile_case", "compile_program"]
+__all__ = ["CASE", "WLOG", "Line", "System", "compile_case", "compile_program", "restricted"]
 
 _ONE = Fraction(1)
 
@@ -96,6 +96,28 @@ def compile_case(case: Case) -> System:
     lines = tuple(_lines(state))
     sides = tuple(each.labelled(side.label) for side in state.sides for each in side.general)
     return System(state, (*_inherent(state), *sides, *axioms), lines)
+
+
+def restricted(system: System, strategies: Collection[str]) -> System:
+    """`system` without what is said of other strategies than these, and without mixing any other.
+
+    It has more states, and in each its lines guarantee no more: a bound of it is one of `system`.
+    """
+    everyone = {name for names in system.state.constructed for name in names}
+    gone = everyone - set(strategies)
+
+    def kept(polys: Iterable[Poly]) -> bool:
+        return gone.isdisjoint(part for poly in polys for name in poly.variables() for part in named(name))
+
+    axioms = tuple(each for each in system.axioms if kept([each.poly]))
+    lines = []
+    for line in system.lines:
+        places = [k for k, point in enumerate(line.points) if kept(point)]
+        if places:
+            rows, points = tuple(line.rows[k] for k in places), tuple(line.points[k] for k in places)
+            mixed = tuple(line.mixed[k] for k in places)
+            lines.append(replace(line, rows=rows, points=points, mixed=mixed))
+    return replace(system, state=system.state.without(gone), axioms=axioms, lines=tuple(lines))
 
 
 def _step(step: Step, state: State) -> Iterator[Constraint]:

@@ -78,6 +78,7 @@ class Piece:
         parts: For a proof in boxes its parts (see `cover`), in place of a text; else empty.
         regrets: Whether regrets are variables of their own.
         reduced: Whether the text is a `reduction` of the question, whose steps are proved, too.
+        strategies: The only ones that it speaks of (see `restricted`); empty for all.
     """
 
     case: int
@@ -87,6 +88,7 @@ class Piece:
     parts: tuple[Part, ...] = ()
     regrets: bool = False
     reduced: bool = False
+    strategies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Outcome:
         clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
         proof_seconds: Wall time spent in Z3.
         questions: Questions asked so far, each way of asking counted.
+        stuck: Questions that were not decided, to the largest target at which they were asked: one is not asked again
+            at nearly the same.
         large: Cases, from 0, of which even one line is too large for a `reduction`: none is tried again.
     """
 
@@ -131,4 +135,5 @@ class Outcome:
     clock: bool = False
     proof_seconds: float = 0.0
     questions: int = 0
+    stuck: dict[tuple[object, ...], Fraction] = field(default_factory=dict)
     large: set[int] = field(default_factory=set)

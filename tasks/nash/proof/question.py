@@ -25,6 +25,10 @@ _SQUARES = 4
 #: How far from a point of SCIP's, whose precision is 1e-6, a state is looked for.
 _NEAR = Fraction(1, 10**4)
 
+#: How much larger a target has to be for a question that stayed open to be asked again: as it is; with fewer variables,
+#: where a state of that one was found.
+_AGAIN, _AGAIN_REDUCED = Fraction(2, 10**5), Fraction(1, 1000)
+
 #: Z3's resource units for one step of a reduction.
 STEP_WORK = 400_000
 
@@ -131,6 +135,9 @@ class _Asked:
     def whole(self, lines: set[int], way: Way, near: Mapping[str, float] | None = None) -> Answer | None:
         """The answer to the question as it is; None if it stays open. With a point, only states near it are asked for,
         and that there are none says nothing."""
+        key = (self.case, way, frozenset(lines), self.effort.work)
+        if near is None and self._stuck(key, _AGAIN):
+            return None
         problem = target_problem(self.system, self.target, lines=lines, regrets=way.regrets)
         text = smtlib(problem if near is None else _around(problem, near))
         found = self._found(text, way.ordering, self.effort.work)
@@ -145,10 +152,15 @@ class _Asked:
             if not broken:
                 return Answer("sat", counterexample=Counterexample.at(self.case + 1, self.system, values))
             self.reasons.append(f"a state that Z3 returned breaks an axiom: {broken[0]}")
+        if near is None:
+            self._remember(key)
         return None
 
     def reduced(self, lines: set[int]) -> Piece | None:
         """A proof by the question with fewer variables; a state of that one says nothing."""
+        key = (self.case, "reduced", frozenset(lines), self.effort.work)
+        if self._stuck(key, _AGAIN_REDUCED):
+            return None
         shorter = reduction(target_problem(self.system, self.target, lines=lines, regrets=True))
         if shorter.spent and len(lines) == 1:
             self.outcome.large.add(self.case)
@@ -158,13 +170,23 @@ class _Asked:
         for ordering in self.effort.reduced:
             answer = self._found(text, ordering, self.effort.work).get("answer")
             if answer == "sat":
-                return None
+                break
             if answer == "unsat":
                 if all(self._follows(each) for step in shorter.steps for each in refutations(step)):
                     return self._piece(text, ordering, lines, regrets=True, reduced=True)
                 self.reasons.append("a step from the question to one with fewer variables stays unproved")
-                return None
+                break
+        self._remember(key)
         return None
+
+    def _stuck(self, key: tuple[object, ...], far: Fraction) -> bool:
+        """Whether the question stayed open at a target that this one hardly exceeds."""
+        before = self.outcome.stuck.get(key)
+        return before is not None and self.target is not None and before <= self.target < before + far
+
+    def _remember(self, key: tuple[object, ...]) -> None:
+        if self.target is not None:
+            self.outcome.stuck[key] = max(self.target, self.outcome.stuck.get(key, self.target))
 
     def _follows(self, text: str) -> bool:
         return any(self._decided(text, ordering, STEP_WORK).get("answer") == "unsat" for ordering in STEP_ORDERINGS)
