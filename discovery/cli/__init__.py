@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from discovery import __version__
-from discovery.cli._say import complain, json_lines
+from discovery.cli._say import complain, json_lines, say
 from discovery.cli.check import command as check_command
 from discovery.cli.compare import command as compare_command
 from discovery.cli.confirm import command as confirm_command
@@ -43,8 +44,21 @@ Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a limit wa
 5 something of the machine is missing, 130 and 143 after a clean stop by a signal.
 """
 
+
+class _Verbs(TyperGroup):
+    """An interrupt that no verb handles is said; typer would exit without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="discovery",
+    cls=_Verbs,
     help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -94,7 +108,8 @@ def main() -> None:
         complain(message, "`discovery VERB -h` shows what a verb takes", 2)
     except DiscoveryError as error:
         complain(error.message, error.hint, error.exit_code)
-    except KeyboardInterrupt:  # before a verb has taken over
+    except KeyboardInterrupt:
+        say("interrupted")
         raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()

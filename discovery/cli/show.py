@@ -116,7 +116,7 @@ def _lineage(journal: Journal, key: str) -> tuple[dict[str, JSON], list[Renderab
 
 
 def _failures(journal: Journal) -> tuple[dict[str, JSON], list[RenderableType]]:
-    from discovery.view.failures import agent_table, failures, failures_table
+    from discovery.view.failures import failures, failures_view
 
     found = failures(journal)
-    return {"failures": found}, [failures_table(found), *([agent_table(found)] if found["agent"]["written"] else [])]
+    return {"failures": found}, failures_view(found)

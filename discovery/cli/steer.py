@@ -73,6 +73,7 @@ def inbox(
 def answer(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="The prompt that is answered.")],
+    extra: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     file: Annotated[str, typer.Option("--file", metavar="FILE", help="Holds the reply; - is standard input.")] = "-",
 ) -> None:
     """Answer a prompt. The run takes the reply at once, or when it is resumed.
@@ -86,6 +87,11 @@ def answer(
     from discovery.store import lease_holder
 
     folder: Path = context.obj
+    if extra:
+        raise ConfigError(
+            f"`answer` takes the ID of one prompt, not also {' '.join(extra)}",
+            hint=f"the file that holds the reply: `discovery steer {folder} answer {name} --file {extra[0]}`",
+        )
     data = read_bytes(file)
     try:
         text = data.decode("utf-8-sig")

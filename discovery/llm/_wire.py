@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from discovery.llm._base import ChatError, Message, ParameterRefused, Reply, Request, Transient
+from discovery.llm._base import ChatError, Message, ParameterRefused, Reply, Request, Transient, UnknownModel
 from discovery.llm.answers import read_completion
 from discovery.llm.refusals import OUTPUT_LIMITS, SYSTEM_ROLE, Failure, read_failure
 
@@ -14,6 +14,9 @@ __all__ = ["Wire", "connection_failure"]
 
 #: Beginnings of the names of errors that mean that nobody was reached. The classes differ between versions of clients.
 _NOBODY = ("ConnectError", "ConnectTimeout", "ConnectionRefused", "ClientConnect", "ProxyError", "gaierror")
+#: Of those that no patience mends: the address, the certificate or the key is wrong.
+_WRONG = ("TooManyRedirects", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError", "SSLCertVerificationError")
+_WRONG_WORDS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "redirect")
 
 
 class Wire:
@@ -100,14 +103,20 @@ def _sendable(message: Message) -> str:
     return message.content.encode("utf-8", "replace").decode("utf-8")
 
 
-def connection_failure(error: BaseException, who: str) -> Transient:
-    """What an error of the transport means, told by the names of its causes."""
+def connection_failure(error: BaseException, who: str) -> ChatError:
+    """What an error of the transport means, told by the names of its causes: Transient, but where the address can never
+    be reached, UnknownModel."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and len(chain) < 20:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
     what = next((text for found in reversed(chain) if (text := str(found).strip())), type(error).__name__)
+    if any(type(found).__name__ in _WRONG for found in chain) or any(word in what for word in _WRONG_WORDS):
+        return UnknownModel(
+            f"{who} cannot be reached like this: {what[:200]}",
+            hint="check --base-url: the address of a server usually ends in /v1, and begins with http:// or https://",
+        )
     if any(type(found).__name__.startswith(_NOBODY) for found in chain):
         return Transient(f"{who} cannot be reached: {what[:200]}", busy=True)
     return Transient(f"{who} broke off its answer: {what[:200]}", lost=True)

@@ -30,6 +30,7 @@ from discovery.llm._base import (
     ChatError,
     Drained,
     Message,
+    OutOfService,
     ParameterRefused,
     PromptChanged,
     Reply,
@@ -51,8 +52,12 @@ __all__ = ["Gateway"]
 
 _UNBOUNDED = float("inf")
 _MOST_REFUSALS = 10
-#: Step of the calls that find out whether a model answers at all, and the most tokens of their replies.
+#: Step of the calls that find out whether a model answers at all, the most tokens of their replies, and what is asked
+#: of a model that has answered nothing yet.
 _PROBE, _PROBE_TOKENS = "probe", 64
+_GREETING = (Message("user", "Answer with the one word: ready"),)
+#: Prompts in a row that are given up, each for its own sake; at one more it is the endpoint.
+_MOST_GIVEN_UP = 10
 #: What a call that failed is journaled as.
 _NOTHING = Reply("", Usage(0, 0), "", usd=0.0)
 
@@ -68,6 +73,8 @@ class _Model:
     limited: bool = True
     #: The dearest reply so far; None before there was one.
     dearest: Amount | None = None
+    #: Prompts given up since one of the run was answered.
+    given_up: int = 0
     noted: set[str] = field(default_factory=set)
 
     def learn(self, reply: Reply) -> None:
@@ -89,11 +96,14 @@ class _Model:
 
 @dataclass
 class _Call:
-    """One call under way; `sending` from when the server may be at work on it until its reply is committed."""
+    """One call under way; `begun` from when it has a place, `sending` while the server may be at work on it and until
+    its reply is committed, `stuck` from when it has failed too often."""
 
     model: str
     request: Request
+    begun: bool = False
     sending: bool = False
+    stuck: bool = False
     task: asyncio.Task[Reply] = field(init=False)
 
 
@@ -224,6 +234,7 @@ class Gateway:
         """Reserve, send until there is a reply, commit."""
         model = self._models[call.model]
         async with self._slots:
+            call.begun = True
             most = await self._budget.reserve(lambda: model.most(call.request))
             started = time.monotonic()
             reply: Reply | None = None
@@ -237,6 +248,7 @@ class Gateway:
             finally:
                 self._budget.settle(most, reply)
         model.learn(reply)
+        model.given_up = 0
         model.chat.committed(call.request.key)
         self._tell(self._replied(call, reply, seconds))
         return reply
@@ -299,16 +311,27 @@ class Gateway:
                 continue
             except Transient as error:
                 tries += not error.busy
+                call.stuck = tries > self._config.retries
                 failed = CallFailed(f"no reply in {tries} tries, while others got theirs: {error.message}")
-                if tries > self._config.retries and model.patience.answers > before:
-                    raise failed from None
+                if call.stuck and model.patience.answers > before:
+                    raise self._gives_up(call, model, failed) from None
                 busy = error.busy
             if self._draining:
                 raise Drained(f"the run stops before model call {call.request.key} got a reply")
             if not busy:
                 await self._sleep(backoff(tries, self._rng))
-                if tries > self._config.retries and await self._answers_others(call, model):
-                    raise failed
+                if call.stuck and await self._answers_others(call, model):
+                    raise self._gives_up(call, model, failed)
+
+    def _gives_up(self, call: _Call, model: _Model, failed: CallFailed) -> ChatError:
+        """The outcome of a prompt that is given up; the end of the run where none of many prompts is answered."""
+        model.given_up += 1
+        if model.given_up <= _MOST_GIVEN_UP:
+            return failed
+        return OutOfService(
+            f"{call.model} answers, but not one of the last {model.given_up} prompts of this run: {failed.message}",
+            hint="see to the endpoint; prompts that it fails at are counted as failed proposals",
+        )
 
     async def _answers_anybody(self, call: _Call, model: _Model) -> bool:
         """Whether the model has answered any prompt of the run, those among them that are under way now."""
@@ -321,16 +344,16 @@ class Gateway:
         return True
 
     async def _answers_others(self, call: _Call, model: _Model) -> bool:
-        """Whether it is the prompt of `call` that fails, and not the endpoint. Other calls would tell; where there is
-        none, the prompt that was answered last is sent again, for a short reply that is paid and journaled like any."""
-        if any(other.model == call.model for other in self._calls.values() if other is not call):
+        """Whether it is the prompt of `call` that fails, and not the endpoint. Other calls would tell, unless they are
+        stuck as well; where none would, the prompt that was answered last is sent again, or a greeting if none was, for
+        a short reply that is paid and journaled like any."""
+        others = (other for other in self._calls.values() if other.model == call.model and other is not call)
+        if any(other.begun and not other.stuck for other in others):
             return False
         known = self._journal.last_reply(call.model)
-        if known is None:
-            return False
         index = call.request.key.proposal
         number = sum(made.step == _PROBE for made in self._journal.model_calls(index))
-        messages = tuple(Message(cast(Role, role), content) for role, content in known.prompt)
+        messages = _GREETING if known is None else _messages(known)
         most = min(_PROBE_TOKENS, call.request.max_tokens)
         probe = _Call(
             call.model, replace(call.request, key=CallKey(index, _PROBE, number), messages=messages, max_tokens=most)
@@ -344,6 +367,7 @@ class Gateway:
         finally:
             call.sending = False
         self._budget.spend(reply)
+        model.learn(reply)
         self._tell(self._replied(probe, reply, seconds))
         return True
 
@@ -417,6 +441,10 @@ class Gateway:
         await asyncio.gather(*tasks, return_exceptions=True)
         for model in self._models.values():
             await model.chat.close()
+
+
+def _messages(made: ModelCall) -> tuple[Message, ...]:
+    return tuple(Message(cast(Role, role), content) for role, content in made.prompt)
 
 
 def _details(reply: Reply, seconds: float) -> dict[str, JSON]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from discovery.model import JSON
@@ -14,7 +15,7 @@ from discovery.propose.replies import TROUBLES
 from discovery.store import Journal
 from discovery.view.text import one_line
 
-__all__ = ["agent_table", "failures", "failures_table"]
+__all__ = ["failures", "failures_view"]
 
 _SCORED = ("scored", "proved")
 _EXAMPLE = 160
@@ -105,8 +106,20 @@ def _pattern(message: str) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.e+-]*", "_", one_line(message, _EXAMPLE))
 
 
-def failures_table(found: Mapping[str, JSON]) -> Table:
-    """The same for a terminal: a row per class, a column per operator, each `count (share of that operator)`."""
+def failures_view(found: Mapping[str, JSON]) -> list[RenderableType]:
+    """The same for a terminal: a line where nothing went wrong, else a table; of outcomes, and of replies of models."""
+    judged, agent = sum(found["operators"].values()), found["agent"]
+    parts: list[RenderableType] = [
+        _outcomes(found) if found["classes"] else f"none of {judged} judged proposals failed"
+    ]
+    if agent["written"]:
+        said = f"models: {agent['calls']} calls for {agent['written']} proposals, {agent['mended']} mended in reading"
+        parts += [said, _replies(agent)] if agent["troubles"] else [f"{said}; no trouble with replies"]
+    return parts
+
+
+def _outcomes(found: Mapping[str, JSON]) -> Table:
+    """A row per class, a column per operator, each `count (share of that operator)`."""
     judged = found["operators"]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("class", no_wrap=True)
@@ -127,17 +140,9 @@ def _cell(count: int, total: int) -> str:
     return f"{count} ({count / total:.0%})" if count else "-"
 
 
-def agent_table(found: Mapping[str, JSON]) -> Table:
-    """What was wrong with the replies of models, for a terminal."""
-    agent = found["agent"]
-    table = Table(
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-        title=f"models: {agent['calls']} replies for {agent['written']} proposals, {agent['mended']} mended in reading",
-        title_justify="left",
-        title_style="",
-    )
+def _replies(agent: Mapping[str, JSON]) -> Table:
+    """A row per trouble."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("trouble", "replies", "proposals", "with a program in the end", "models", "meaning"):
         table.add_column(name, justify="left" if name in ("trouble", "models", "meaning") else "right", no_wrap=True)
     for entry in agent["troubles"]:

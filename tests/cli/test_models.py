@@ -64,6 +64,15 @@ def test_a_run_with_a_model_shows_what_was_asked_and_replays(home: Path, here: C
     assert again.returncode == 0 and "the same programs, order and verdicts" in again.stdout
 
 
+def test_nothing_wrong_is_said_without_a_table(home: Path, here: Command, server: Loopback) -> None:
+    server.behaviour = lambda asked: completion(f"Idea: more\n```python\nvalue = {asked.number}\n```")
+    arguments = ("--max-proposals", "5", "--set", "agent.reflect_every=0")
+    assert here("run", "./toy", "--model", "m", "--base-url", server.url, *arguments, cwd=home).returncode == 0
+    out = here("show", "@last", "--failures", cwd=home).stdout
+    assert "none of 5 judged proposals failed" in out and "no trouble with replies" in out
+    assert "commonest message" not in out and "meaning" not in out
+
+
 def test_what_is_estimated_is_marked(home: Path, here: Command, server: Loopback) -> None:
     """A server that says nothing of tokens."""
     server.behaviour = lambda asked: completion("Idea: more\n```python\nvalue = 77\n```", usage=None)

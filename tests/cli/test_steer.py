@@ -72,6 +72,7 @@ def test_mistakes(here: Callable[..., Any], run: Path, tmp_path: Path) -> None:
         (("answer", "2-generate-0", "--file", "missing"), 3, "cannot read missing"),
         (("answer", "2-generate-0", "--file", "latin"), 2, "not text in UTF-8"),
         (("answer", "2-generate-0", "--file", "empty"), 2, "empty"),
+        (("answer", "2-generate-0", "reply.md"), 2, "answer 2-generate-0 --file reply.md`"),
         (("inbox", "3-generate-0"), 3, "no prompt '3-generate-0'"),
     ):
         result = here("steer", "@last", *arguments, cwd=tmp_path)

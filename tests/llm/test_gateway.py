@@ -28,6 +28,7 @@ from discovery.llm import (
     PromptChanged,
     Reply,
     Unauthorised,
+    UnknownModel,
 )
 from discovery.store import Journal
 from discovery.testing.chat import run
@@ -553,6 +554,77 @@ def test_a_first_prompt_that_fails_proves_nothing(setting: Setting) -> None:
             assert not list(journal.model_calls())
 
     run(work())
+
+
+def test_a_first_prompt_that_fails_alone_is_given_up_once_a_greeting_is_answered(setting: Setting) -> None:
+    """One call at a time, and nothing was answered before: a poisoned prompt ends no run."""
+
+    def behave(asked: Asked) -> Answer:
+        return failure(500, "this crashes me") if "p0" in asked.prompt else completion("ready")
+
+    async def work() -> None:
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2, concurrency=1) as gateway:
+                with pytest.raises(CallFailed, match="in 3 tries, while others got theirs"):
+                    await ask(gateway, 0)
+                assert (await ask(gateway, 1)).text == "ready"
+            assert [(call.proposal, call.step) for call in journal.model_calls()] == [
+                (0, "probe"),
+                (0, "generate"),
+                (1, "generate"),
+            ]
+            assert journal.spending().calls == 2 == journal.sent()["m"]
+
+    run(work())
+    assert setting.clock.time < 30
+
+
+def test_prompts_that_fail_together_do_not_wait_for_each_other(setting: Setting) -> None:
+    """Each is under way while the others fail; none of them can tell."""
+
+    def behave(asked: Asked) -> Answer:
+        return failure(500, "this crashes me") if re.search("p[0-3]$", asked.prompt) else completion("ready")
+
+    async def work() -> None:
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=2, concurrency=4) as gateway:
+                results = await ask_all(gateway, range(6))
+        assert [type(result) for result in results] == [CallFailed] * 4 + [Reply] * 2
+
+    run(work())
+
+
+def test_a_server_that_only_greets_ends_the_run(setting: Setting) -> None:
+    """It fails at every prompt of the run: at some point that is no longer the fault of the prompts."""
+
+    def behave(asked: Asked) -> Answer:
+        return failure(500, "this crashes me") if re.search(r"p\d+$", asked.prompt) else completion("ready")
+
+    async def work() -> None:
+        setting.server.behaviour = behave
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal, retries=0, concurrency=1) as gateway:
+                results = [(await ask_all(gateway, [number]))[0] for number in range(12)]
+        assert {type(result) for result in results[:10]} == {CallFailed}
+        assert type(results[10]) is OutOfService and "not one of the last 11 prompts" in results[10].message
+
+    run(work())
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_loop_of_redirects_is_said_at_once(setting: Setting, status: int) -> None:
+    async def work() -> None:
+        setting.server.behaviour = lambda asked: Answer(b"", status, {"Location": asked.path})
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal) as gateway:
+                with pytest.raises(UnknownModel, match="redirect") as caught:
+                    await ask(gateway, 0)
+        assert caught.value.exit_code == 2 and "/v1" in caught.value.hint
+
+    run(work())
+    assert setting.clock.time == 0
 
 
 def test_being_told_to_slow_down_is_no_calls_fault(setting: Setting) -> None:
