@@ -65,7 +65,7 @@ def test_a_run_with_a_model_shows_what_was_asked_and_replays(home: Path, here: C
 
 
 def test_nothing_wrong_is_said_without_a_table(home: Path, here: Command, server: Loopback) -> None:
-    server.behaviour = lambda asked: completion(f"Idea: more\n```python\nvalue = {100 + asked.number}\n```")
+    server.behaviour = lambda asked: completion(f"Idea: more\n```python\nvalue = {105 + asked.number}\n```")
     arguments = ("--max-proposals", "5", "--set", "agent.reflect_every=0")
     assert here("run", "./toy", "--model", "m", "--base-url", server.url, *arguments, cwd=home).returncode == 0
     out = here("show", "@last", "--failures", cwd=home).stdout
