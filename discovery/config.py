@@ -263,13 +263,20 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
-def resolve(file: Path | None = None, sets: Iterable[str] = (), flags: Mapping[str, JSON] | None = None) -> RunConfig:
+def resolve(
+    file: Path | None = None,
+    sets: Iterable[str] = (),
+    flags: Mapping[str, JSON] | None = None,
+    *,
+    strategy: str | None = None,
+) -> RunConfig:
     """Merge the sources into a checked configuration.
 
     Args:
         file: TOML file, or None.
         sets: Texts of the form `a.b=value`; the value is read as TOML, else as a plain string.
         flags: Values by dotted key; None values are left out.
+        strategy: The search strategy where no source names one.
 
     Raises:
         NotFound: the file does not exist.
@@ -288,6 +295,9 @@ def resolve(file: Path | None = None, sets: Iterable[str] = (), flags: Mapping[s
     for key, value in (flags or {}).items():
         if value is not None:
             _put(tree, key, value)
+    search = tree.setdefault("search", {}) if strategy else None
+    if isinstance(search, dict):
+        search.setdefault("strategy", strategy)
     models = tree.get("llm", {})
     if isinstance(models, dict) and models.get("models"):
         tree.setdefault("visibility", "arrival")

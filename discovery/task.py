@@ -168,6 +168,8 @@ class Task(ABC):
     #: Names everything that verdicts depend on besides program, stage, replicate and seed (a hash of data, definitions
     #: and reference values): a run is not resumed under another version, since its verdicts would not compare.
     version: str = ""
+    #: Name of the search strategy that suits it, for who names none; None for the one that suits most.
+    strategy: str | None = None
     #: What the programs of a diverse archive should differ in; none by default.
     features: tuple[Feature, ...] = ()
     #: Wall seconds after which an evaluator that confirms is taken to hang and is replaced; one that verifies has twice

@@ -115,9 +115,9 @@ def command(
         target=target,
         stagnation=stagnation,
     )
-    resolved = resolve(config, sets or (), flags)
     spec = task_spec(task)
     loaded = load_task(spec)
+    resolved = resolve(config, sets or (), flags, strategy=loaded.strategy)
     start = Start(loaded, resolved, prompts, start_from or (), out, plan_only=dry_run)
     _check(loaded, resolved, control)
     if dry_run:

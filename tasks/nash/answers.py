@@ -20,6 +20,7 @@ from discovery.grammar.ir import Arg, Block, Const, Form, Ref, Statement
 from discovery.model import Rejected
 from discovery.tasks.nash.edits import added, assumptions, drawn, full, half, with_assumption, without_assumption
 from discovery.tasks.nash.reduce import improved
+from discovery.tasks.nash.symmetric import everywhere
 from discovery.tasks.nash.weights import affine, regret
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ _BLEND = 0.3
 
 #: Probability that a mixture's weight depends on the game, being what it is in the worst case only there.
 _DEPENDENT = 0.2
+
+#: Probability, with more than two players, that what is built for some is built for all.
+_ALIKE = 0.6
 
 #: How far apart the sides of an assumption must be in the worst state.
 _APART = Fraction(1, 1000)
@@ -58,6 +62,8 @@ def answered(form: Form, worst: Mapping[str, Any], known: Words, rng: random.Ran
             draft.assume()
         try:
             draft.answer(rng.choice(tight))
+            if known.players > 2 and rng.random() < _ALIKE:
+                draft.alike(form.blocks[index])
             changed = Form(form.constants, (*form.blocks[:index], draft.block, *form.blocks[index + 1 :]))
             shorter = improved(changed, known)  # a response that is known already answers nothing
             check(shorter, known.vocabulary)
@@ -109,6 +115,12 @@ class _Draft:
         if found:
             self.block = with_assumption(self.block, *self.rng.choice(found), self.rng)
         self.types = self.known.types_of(self.block)
+
+    def alike(self, before: Block) -> None:
+        """The images of what was added to `before`, where they are fit."""
+        found = everywhere(before, self.block, self.known)
+        if found is not None:
+            self.block, self.types = found, self.known.types_of(found)
 
     def _mixture(self, used: Sequence[str], weights: Mapping[str, Fraction]) -> str:
         """A mixture of the two strategies that the line mixes most: half and half, or as there, rounded."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from discovery.model import JSON
+from discovery.tasks.nash.compiler.symmetry import symmetric
 from discovery.tasks.nash.compiler.system import CASE, System, restricted
 from discovery.tasks.nash.proof.cover import Part
 from discovery.tasks.nash.proof.lemmas import labels, rewritten
@@ -55,6 +56,8 @@ def recipe(pieces: Sequence[Any], systems: Sequence[System]) -> list[dict[str, J
             step["strategies"] = list(piece.strategies)
         if piece.parts:
             step["parts"] = [_plain(system, part) for part in piece.parts]
+        if piece.symmetries:
+            step["symmetries"] = [dict(each) for each in piece.symmetries]
         found.append(step)
     return found
 
@@ -74,7 +77,8 @@ def ordering(steps: Sequence[Mapping[str, JSON]], name: str) -> int:
 
 
 def as_proved(systems: Sequence[System], steps: Sequence[Mapping[str, JSON]]) -> list[System]:
-    """The systems with the simpler definitions that the recipe names, for which their lemmas have to be refuted.
+    """The systems with the simpler definitions that the recipe names, for which their lemmas have to be refuted, and
+    with the symmetries that it names, which are checked.
 
     Raises:
         KeyError, TypeError, ValueError: `steps` is no recipe for these systems.
@@ -86,7 +90,8 @@ def as_proved(systems: Sequence[System], steps: Sequence[Mapping[str, JSON]]) ->
     for number, system in enumerate(found, 1):
         if labels(system) != chosen[number]:
             raise ValueError(f"case {number} has no such definitions: {chosen[number]}")
-    return found
+    alike = {step["case"]: step.get("symmetries", []) for step in steps}
+    return [symmetric(system, alike[number], branching(system)) for number, system in enumerate(found, 1)]
 
 
 def texts(systems: Sequence[System], bound: Fraction, steps: Sequence[Mapping[str, JSON]]) -> dict[str, str]:

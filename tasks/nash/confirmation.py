@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from discovery.grammar.ir import Form
 from discovery.model import Evidence
 from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.cover import Patience
-from discovery.tasks.nash.proof.prove import CHECK, Outcome, estimated, prove
-from discovery.tasks.nash.solvers.process import Solver
-from discovery.tasks.nash.stages import Judge, in_boxes
+from discovery.tasks.nash.proof.prove import CHECK, Outcome, prove
+from discovery.tasks.nash.reduce import reduced
+from discovery.tasks.nash.stages import Judge
 
 __all__ = ["confirm"]
 
@@ -24,8 +25,7 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
     """What can be proved of the program. A bound that stays unproved is not confirmed; nothing is claimed then."""
     judge = Judge(language)
     try:
-        systems = judge.systems(language.lower(source))
-        outcome = _proved(systems, judge.solver)
+        outcome, systems = _proved(judge, language.lower(source))
     finally:
         judge.solver.close()
     if outcome.bound is None:
@@ -45,10 +45,11 @@ def confirm(language: NashLanguage, source: str) -> Evidence:
     return Evidence(True, claim, None, -bound, (-bound, -low), data=data)
 
 
-def _proved(systems: list[System], solver: Solver) -> Outcome:
-    if systems[0].state.players > 2:
-        points = [estimated(system, solver, replace(CHECK, tighten=False)) for system in systems]
-        if (found := in_boxes(systems, points, solver, _BOXES)) is not None:
-            return found
-        return prove(systems, solver, CHECK, points=points)
-    return prove(systems, solver, CHECK)
+def _proved(judge: Judge, form: Form) -> tuple[Outcome, list[System]]:
+    """The outcome, and the systems that its proof is about."""
+    systems = judge.systems(form)
+    if judge.language.players > 2:
+        found = judge.course.boxes(reduced(form, judge.language.words), systems, _BOXES)
+        if found.bound is not None:
+            return found, systems
+    return prove(systems, judge.solver, replace(CHECK, tighten=judge.language.players == 2)), systems

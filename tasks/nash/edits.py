@@ -15,12 +15,24 @@ from discovery.grammar.places import fresh_name
 from discovery.model import Rejected
 from discovery.tasks.nash.blocks._base import COEFFICIENT, CONDITION, WEIGHT, Overload, player_type
 from discovery.tasks.nash.program import ancestors, image, tree
+from discovery.tasks.nash.symmetric import everywhere
 from discovery.tasks.nash.weights import weigh
 
 if TYPE_CHECKING:
     from discovery.tasks.nash.vocabulary import Words
 
-__all__ = ["EDITS", "added", "assumptions", "drawn", "full", "half", "joined", "with_assumption", "without_assumption"]
+__all__ = [
+    "EDITS",
+    "MANY_EDITS",
+    "added",
+    "assumptions",
+    "drawn",
+    "full",
+    "half",
+    "joined",
+    "with_assumption",
+    "without_assumption",
+]
 
 _Edit = Callable[[Form, "Words", random.Random], Form | None]
 
@@ -29,7 +41,7 @@ _HALF = 0.6
 _DRAWS = 40
 
 #: Strategies of one player that edits stop at, by number of players.
-_STRATEGIES = {2: 4, 3: 3}
+_STRATEGIES = {2: 4, 3: 4}
 
 
 def full(types: Mapping[str, str], kinds: Iterable[str]) -> bool:
@@ -215,6 +227,25 @@ def respond(form: Form, known: Words, rng: random.Random) -> Form | None:
     return _in_one_case(form, rng, change)
 
 
+def balance(form: Form, known: Words, rng: random.Random) -> Form | None:
+    """What one of the other edits adds for some player, for all players alike (see `symmetric`)."""
+
+    def change(block: Block) -> Block | None:
+        edit = rng.choice((append, extend, respond, respond))
+        changed = edit(Form({}, (block,)), known, rng)
+        found = None if changed is None else everywhere(block, changed.blocks[0], known)
+        if found is None or any(n > _STRATEGIES.get(known.players, 3) for n in _counts(found, known)):
+            return None
+        return found
+
+    return _in_one_case(form, rng, change)
+
+
+def _counts(block: Block, known: Words) -> list[int]:
+    types = list(known.types_of(block).values())
+    return [types.count(player_type(i)) for i in range(1, known.players + 1)]
+
+
 def remove(form: Form, known: Words, rng: random.Random) -> Form | None:
     """One call less, one that nothing depends on."""
     index = rng.randrange(len(form.blocks))
@@ -349,3 +380,6 @@ EDITS: tuple[tuple[float, _Edit], ...] = (
     (1.0, begin),
     (2.0, weigh),
 )
+
+#: Those for more than two players only.
+MANY_EDITS: tuple[tuple[float, _Edit], ...] = ((4.0, balance),)

@@ -21,7 +21,7 @@ from discovery.model import content_key
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.vocabulary import COMMUTATIVE, Words, words
 
-__all__ = ["Case", "Comparison", "Program", "Scalar", "Step", "Tree", "image", "tree"]
+__all__ = ["Case", "Comparison", "Program", "Scalar", "Step", "Tree", "digests", "image", "images", "tree"]
 
 #: Digest of an expression: equal digests mean equal expressions. The order of a sum or product does not matter, else
 #: merging `b * a` into `a * b` would hide that an assumption turns into its mirror image.
@@ -168,6 +168,12 @@ def tree(block: FormBlock, value: Ref | Const) -> Tree:
 def image(block: FormBlock, value: Ref | Const, order: Sequence[int], known: Words) -> Tree:
     """The expression that `value` becomes when player i is renamed to `order[i - 1]`."""
     return _of(digests(_renamed(block, order, known)), value)
+
+
+def images(block: FormBlock, order: Sequence[int], known: Words) -> dict[str, Tree]:
+    """For each name the expression that its own becomes when player i is renamed to `order[i - 1]`."""
+    renamed = digests(_renamed(block, order, known))
+    return {name: renamed[name] for statement in block.statements for name in statement.outputs}
 
 
 def _renamed(block: FormBlock, order: Sequence[int], known: Words) -> list[Statement]:

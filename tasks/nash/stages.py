@@ -7,6 +7,8 @@
   worst case at the root node.
 - `prove`: Z3 proves a bound near that value, or says what exceeds it. First with little work, then with more.
 
+`stages_many` has the stages for more than two players.
+
 Limits are solver work. A program whose bound stays unproved is ranked by SCIP's ceiling, which is no bound.
 """
 
@@ -26,8 +28,6 @@ from discovery.tasks.nash.kind import kind
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.core import proved_of_core
-from discovery.tasks.nash.proof.cover import Patience
-from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.feedback import rendered
 from discovery.tasks.nash.proof.lemmas import simplified
 from discovery.tasks.nash.proof.prove import (
@@ -46,8 +46,9 @@ from discovery.tasks.nash.proof.prove import (
 from discovery.tasks.nash.proof.question import nearby
 from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
+from discovery.tasks.nash.stages_many import UNPROVED, Course
 
-__all__ = ["Judge", "in_boxes"]
+__all__ = ["Judge"]
 
 #: A program that some state makes worse than this guarantees nothing.
 _TRIVIAL = Fraction(999, 1000)
@@ -55,13 +56,11 @@ _TRIVIAL = Fraction(999, 1000)
 #: What a strategy and an assumption cost in the score: of two programs of one bound the shorter is better.
 _STRATEGY, _ASSUMPTION = 1e-9, 5e-10
 
-#: What the best known algorithms guarantee, a little less.
-_KNOWN = {2: 0.33332, 3: 0.5999}
+#: What the best known algorithm guarantees, a little less.
+_KNOWN = 0.33332
 
-#: Work for games of more than two players: SCIP needs nodes to find the worst state, and six digits cost too much.
-_MANY = replace(SEARCH, nodes=20, work=1_000_000, digits=(4, 3, 2), seconds=60.0)
+#: More work, where a bound might be new, or there are cases.
 _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
-_MANY_MORE = replace(_MORE, digits=(4, 3, 2))
 
 #: SCIP's nodes where weights are computed.
 _NODES = 200
@@ -72,14 +71,8 @@ _FEW = 20
 #: What an unproved bound costs in the score: no program is a better parent for being harder to prove.
 _UNPROVED = 1e-3
 
-#: Questions to Z3 for a proof in boxes, where a bound below the known ones is in sight.
-_BOXES = Patience(questions=1000)
-
 #: Bounds of known algorithms, ascending, as fractions of six digits where they are irrational.
-_MARKS = {
-    2: tuple(Fraction(each) for each in ("1/3", "0.339333", "0.381967", "1/2", "3/4")),
-    3: tuple(Fraction(each) for each in ("1/2", "3/5", "2/3", "3/4")),
-}
+_MARKS = tuple(Fraction(each) for each in ("1/3", "0.339333", "0.381967", "1/2", "3/4"))
 
 
 class Judge:
@@ -88,7 +81,7 @@ class Judge:
     def __init__(self, language: NashLanguage) -> None:
         self.language = language
         self.solver = Solver()
-        self.effort, self.more = (SEARCH, _MORE) if language.players == 2 else (_MANY, _MANY_MORE)
+        self.course = Course(language.words, self.solver)
         self._last: tuple[str, list[dict[str, Any]]] | None = None
         self._compiled: tuple[Form, list[System]] | None = None
         self._hostile: tuple[Form, Adversary | None] | None = None
@@ -103,12 +96,14 @@ class Judge:
 
     def _judged(self, source: str, form: Form, stage: str) -> Verdict:
         systems = self.systems(form)
+        if self.language.players > 2:
+            return self._of_many(form, systems, stage)
         hostile = self.adversary(form)
         if stage == "screen":
             return self._screen(systems, hostile)
         if stage == "estimate" and not _computed(systems):
             known = None if hostile is None else hostile.state
-            marked = placed(systems, _MARKS[self.language.players], self.solver, SEARCH, known=known)
+            marked = placed(systems, _MARKS, self.solver, SEARCH, known=known)
             if marked is not None:
                 return self.verdict(marked, systems, hostile)
         points = self._points(source, systems)
@@ -121,6 +116,20 @@ class Judge:
             limited = any(map(by_clock, points))
             return Verdict("scored", -ceiling, cases, message, evidence, advance=True, clock_limited=limited)
         return self.verdict(self.outcome(systems, points), systems)
+
+    def _of_many(self, form: Form, systems: list[System], stage: str) -> Verdict:
+        """See `stages_many`."""
+        self.course.solver = self.solver
+        shorter = reduced(form, self.language.words)
+        if stage == "screen":
+            outcome = self.course.screen(shorter, systems)
+            if outcome is None:
+                return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
+            return self.verdict(outcome, systems)
+        if stage == "estimate":
+            outcome, final = self.course.estimate(shorter, systems)
+            return replace(self.verdict(outcome, systems), advance=not final)
+        return self.verdict(self.course.prove(shorter, systems), systems)
 
     def systems(self, form: Form) -> list[System]:
         """The constraint systems of the program, copies that nothing uses left out: they have the same bound."""
@@ -141,20 +150,18 @@ class Judge:
 
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
-        if self.language.players > 2 and (boxes := in_boxes(systems, points, self.solver, _BOXES)) is not None:
-            return boxes
         quick = self._quick(systems, points)
-        new = quick.estimate is not None and quick.estimate < _KNOWN[self.language.players]
+        new = quick.estimate is not None and quick.estimate < _KNOWN
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
         if new and len(systems) == 1 and quick.bound is not None:
-            known = Fraction(_KNOWN[self.language.players]).limit_denominator(10**6)
-            if exceeded(systems, known, self.solver, self.effort) is not None:
+            known = Fraction(_KNOWN).limit_denominator(10**6)
+            if exceeded(systems, known, self.solver, SEARCH) is not None:
                 return quick  # the estimate was too low
-        points = [estimated(each, self.solver, self.more) for each in systems]
+        points = [estimated(each, self.solver, _MORE) for each in systems]
         worst = max((found["value"] for found in points if found.get("value") is not None), default=0.0)
-        known_after_all = len(systems) == 1 and worst >= _KNOWN[self.language.players]
-        effort = self.effort if known_after_all else self.more
+        known_after_all = len(systems) == 1 and worst >= _KNOWN
+        effort = SEARCH if known_after_all else _MORE
         slow = prove(systems, self.solver, effort, points=points, below=quick.bound)
         slow.proof_seconds += quick.proof_seconds
         slow.clock |= quick.clock
@@ -165,8 +172,8 @@ class Judge:
     def _quick(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; where weights are computed, or if nothing sharp comes, of the strategies that matter."""
         if len(systems) > 1:
-            return prove(systems, self.solver, self.effort, points=points)
-        effort = replace(self.effort, questions=_FEW)
+            return prove(systems, self.solver, SEARCH, points=points)
+        effort = replace(SEARCH, questions=_FEW)
         tries = [self._whole, self._core]
         outcome: Outcome | None = None
         for attempt in reversed(tries) if _computed(systems) else tries:
@@ -209,7 +216,7 @@ class Judge:
             message = "no state meets the axioms: they contradict each other, so nothing they prove counts"
             return Verdict("invalid", message=message, evidence=evidence, clock_limited=outcome.clock)
         if outcome.bound is None:
-            score = -outcome.ceiling - size - _UNPROVED
+            score = -_rank(outcome, self.language.players) - size
             return Verdict("scored", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
         score = -float(outcome.bound) - size
         return Verdict("proved", score, {"worst case": score}, text, evidence, clock_limited=outcome.clock)
@@ -217,7 +224,7 @@ class Judge:
     def _screen(self, systems: list[System], hostile: Adversary | None) -> Verdict:
         known = None if hostile is None else hostile.state
         found = known if known is not None and known.value > _TRIVIAL else None
-        if known is None or not _likely(known.value, _MARKS[self.language.players]):
+        if known is None or not _likely(known.value, _MARKS):
             found = found or exceeded(systems, _TRIVIAL, self.solver, SEARCH, all_lines=True)
         if found is None:
             return Verdict("scored", -1.0, {"worst case": -1.0}, "not trivial", advance=True)
@@ -226,11 +233,7 @@ class Judge:
 
     def _for(self, system: System) -> Effort:
         """Where weights are computed the worst state is seldom found at SCIP's first node."""
-        return (
-            replace(self.effort, nodes=max(self.effort.nodes, _NODES), tighten=True)
-            if system.state.sides
-            else self.effort
-        )
+        return replace(SEARCH, nodes=max(SEARCH.nodes, _NODES), tighten=True) if system.state.sides else SEARCH
 
     def _points(self, source: str, systems: list[System]) -> list[dict[str, Any]]:
         if self._last is None or self._last[0] != source:
@@ -249,13 +252,12 @@ def _size(system: System) -> float:
     return _STRATEGY * sum(map(len, system.state.constructed)) + _ASSUMPTION * assumed
 
 
-def in_boxes(systems: list[System], points: list[dict[str, Any]], solver: Solver, patience: Patience) -> Outcome | None:
-    """A bound below all known ones, proved in boxes; None where none is in sight or none was proved."""
-    known = Fraction(_KNOWN[systems[0].state.players]).limit_denominator(10**6)
-    if any(found.get("value") is None or found["value"] >= known for found in points):
-        return None
-    found = descended(systems, solver, patience, points=points, below=known)
-    return None if found.bound is None else found
+def _rank(outcome: Outcome, players: int) -> float:
+    """What an unproved program counts as: SCIP's ceiling, and a little more; with more players the worst state found,
+    but as worse than what is proved of a known algorithm."""
+    if players == 2 or outcome.estimate is None:
+        return outcome.ceiling + _UNPROVED
+    return max(outcome.estimate, float(UNPROVED))
 
 
 def _computed(systems: Sequence[System]) -> bool:

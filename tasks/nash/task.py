@@ -76,6 +76,7 @@ class NashTask(Task):
         self.statement = _STATEMENT.format(players=self.players)
         self.language: NashLanguage = NashLanguage(self.players, without)
         self.features = features(self.players)
+        self.strategy = None if self.players == 2 else "islands"
         self.version = _version()
         self._judge: Judge | None = None
 

@@ -88,7 +88,7 @@ class Words:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The grammar's view of it."""
-        from discovery.tasks.nash.edits import EDITS
+        from discovery.tasks.nash.edits import EDITS, MANY_EDITS
         from discovery.tasks.nash.validity import problem
 
         operations = [
@@ -118,7 +118,10 @@ class Words:
                 if list(order) != sorted(order)
             ),
             keep_unused=True,
-            extra_edits=tuple((weight, partial(_with_words, edit, self)) for weight, edit in EDITS),
+            extra_edits=tuple(
+                (weight, partial(_with_words, edit, self))
+                for weight, edit in (*EDITS, *(MANY_EDITS if self.players > 2 else ()))
+            ),
         )
 
     @cached_property

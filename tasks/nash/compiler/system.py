@@ -12,7 +12,7 @@ the rest fixed. With weights 1/4 for each corner, `f_i <= 1/4 sum over corners o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations, product
@@ -57,12 +57,14 @@ class System:
         axioms: What holds of them.
         lines: What is mixed in the end.
         lemmas: SMT-LIB texts without a model, on which simpler definitions among the axioms rest.
+        symmetries: Renamings of strategies that change nothing (see `symmetry`), on which axioms about scalars rest.
     """
 
     state: State
     axioms: tuple[Constraint, ...]
     lines: tuple[Line, ...]
     lemmas: tuple[str, ...] = ()
+    symmetries: tuple[Mapping[str, str], ...] = ()
 
     def simplex(self, line: Line) -> list[Constraint]:
         """What the multipliers of `line` satisfy besides lying in [0, 1]."""

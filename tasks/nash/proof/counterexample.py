@@ -76,6 +76,8 @@ class Counterexample:
             either way.
         lines: Per line: label, what it guarantees, what is mixed with which weights, the regrets of its points.
         tight: Axioms that hold with equality, by label.
+        checked: Whether it was checked against every axiom. Otherwise it was found in floating point, shows what is
+            likely to be tight, and refutes nothing; only tight lines are given.
     """
 
     case: int
@@ -84,6 +86,7 @@ class Counterexample:
     exact: bool
     lines: tuple[Mapping[str, Any], ...]
     tight: tuple[str, ...]
+    checked: bool = True
 
     @classmethod
     def at(cls, case: int, system: System, values: Mapping[str, Number]) -> Counterexample:
@@ -108,6 +111,7 @@ class Counterexample:
             "case": self.case,
             "value": str(self.value),
             "exact": self.exact,
+            "checked": self.checked,
             "values": {name: str(value) for name, value in self.values.items() if not name.startswith("q")},
             "tight_lines": [line["label"] for line in self.lines if line["value"] - self.value < Fraction(1, 10**6)],
             "lines": [

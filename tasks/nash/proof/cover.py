@@ -24,14 +24,14 @@ from typing import Any
 
 import numpy as np
 
-from discovery.tasks.nash.compiler.algebra import Constraint, constant
+from discovery.tasks.nash.compiler.algebra import Constraint, Monomial, constant
 from discovery.tasks.nash.compiler.system import Line, System
 from discovery.tasks.nash.numerics.linear import linear_program
 from discovery.tasks.nash.proof.counterexample import Counterexample, violations
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.relaxation import Box, Mixture, Relaxation, branching
 
-__all__ = ["Cover", "Part", "Patience", "covered", "reached"]
+__all__ = ["Cover", "Part", "Patience", "checked", "covered", "least_mixture", "reached"]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Patience:
 
     Attributes:
         questions: Questions to Z3, all boxes together.
-        work: Z3's resource units a question.
+        work: Z3's resource units a question; a box that takes more is split.
         seconds: Backstop of one question.
         rounds: Questions about one box before it is split.
         depth: How often a box may be split.
     """
 
     questions: int
-    work: int = 20_000_000
+    work: int = 5_000_000
     seconds: float = 20.0
     rounds: int = 12
     depth: int = 24
@@ -108,7 +108,7 @@ _LINES, _KEPT = 4, 24
 #: The same where a state is looked for, and how far from given scalars.
 _MANY_LINES, _AROUND = 16, Fraction(1, 500)
 #: How far above the target lines are held there.
-_ABOVE = Fraction(1, 10**5)
+_ABOVE, _LITTLE = Fraction(1, 10**5), Fraction(1, 10**8)
 #: Weights of mixtures are multiples of 1 / these: round ones first.
 _GRIDS = (24, 1000, 10**6)
 
@@ -151,13 +151,38 @@ def reached(
     return search.found
 
 
-def _weighed(line: Line, point: Mapping[str, float], target: Fraction) -> Iterable[Constraint]:
-    """That `line` stays above `target` by the multipliers of `point`."""
-    shares = [max(Fraction(point[name]).limit_denominator(1000), Fraction(0)) for name in line.multipliers]
+def checked(
+    case: int, system: System, target: Fraction, solver: Solver, patience: Patience, point: Mapping[str, float]
+) -> Cover:
+    """Whether some state with exactly the branching scalars of `point`, rounded, exceeds `target`; see `covered`."""
+    search = _Search(case, system, target, solver, patience)
+    scalars = _grid({name: point[name] for name in search.scalars}, system)
+    lines = [line for line in system.lines if len(line.points) > 1]
+    rows = [row for line in lines for row in _weighed(line, point, target, grid=10**6, above=_LITTLE)]
+    search.realised(scalars, rows)
+    return search.found
+
+
+def _grid(scalars: Mapping[str, float], system: System) -> dict[str, Fraction]:
+    """Multiples of 1 / 1000 near `scalars`; those that an axiom says add up to 1 still do."""
+    found = {name: Fraction(round(1000 * value), 1000) for name, value in scalars.items()}
+    for axiom in system.axioms:
+        names = axiom.poly.variables()
+        one: dict[Monomial, Fraction] = {(): Fraction(-1), **{(name,): Fraction(1) for name in names}}
+        if len(names) > 1 and set(names) <= found.keys() and axiom.poly.terms == one:
+            found[max(names, key=found.__getitem__)] += 1 - sum(found[name] for name in names)
+    return found
+
+
+def _weighed(
+    line: Line, point: Mapping[str, float], target: Fraction, *, grid: int = 1000, above: Fraction = _ABOVE
+) -> Iterable[Constraint]:
+    """That `line` stays above `target` by the multipliers of `point`, rounded."""
+    shares = [max(Fraction(point[name]).limit_denominator(grid), Fraction(0)) for name in line.multipliers]
     shares = [share / max(sum(shares), Fraction(1)) for share in shares]
     weights = [*shares, 1 - sum(shares)]
     for regrets in line.points:
-        yield sum((q * f for q, f in zip(weights, regrets, strict=True)), constant(0)) >= target + _ABOVE
+        yield sum((q * f for q, f in zip(weights, regrets, strict=True)), constant(0)) >= target + above
 
 
 class _Search:
@@ -202,6 +227,8 @@ class _Search:
             if answer.get("answer") == "unsat":
                 self.finish(box, sorted(axioms), mixtures)
                 return []
+            if answer.get("answer") == "unknown" and answer.get("reason") != "timeout":
+                return self.halves(_Open(box.box, box.depth, axioms - self.always, own[-_KEPT:]), {})
             if answer.get("answer") != "sat":
                 self.found.reason = str(answer.get("failed") or answer.get("reason") or "unknown")
                 return None
@@ -258,7 +285,7 @@ class _Search:
             if len(regrets) == 1 and regrets.max() <= float(self.target):
                 found.append((float(regrets.max()), index, [1.0]))
             elif regrets.min(axis=0).max() <= float(self.target):
-                value, weights = _least(regrets)
+                value, weights = least_mixture(regrets)
                 if value <= self.target:
                     found.append((value, index, weights))
         new = []
@@ -326,7 +353,7 @@ class _Search:
         ]
 
 
-def _least(regrets: np.ndarray[Any, Any]) -> tuple[float, list[float]]:
+def least_mixture(regrets: np.ndarray[Any, Any]) -> tuple[float, list[float]]:
     """The least largest regret along a line, shape (points, players), and the weights that attain it."""
     points, players = regrets.shape
     found = linear_program(

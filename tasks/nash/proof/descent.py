@@ -60,7 +60,14 @@ def descended(
         before = [cover.parts for cover in covers]
         outcome.bound = target
         outcome.pieces = tuple(
-            Piece(case + 1, "", 4, _lines(systems[case], cover.parts), tuple(cover.parts))
+            Piece(
+                case + 1,
+                "",
+                4,
+                _lines(systems[case], cover.parts),
+                tuple(cover.parts),
+                symmetries=systems[case].symmetries,
+            )
             for case, cover in enumerate(covers)
         )
     if outcome.bound is not None:

@@ -29,6 +29,7 @@ def rendered(outcome: Outcome) -> str:
 
 def _state(state: Counterexample) -> list[str]:
     kind = "checked exactly" + ("" if state.exact else ", some values are irrational")
+    kind = kind if state.checked else "found in floating point, not checked"
     lines = [f"a state forces {float(state.value):.6f} ({kind})" + (f", case {state.case}" * (state.case > 1))]
     by_value = sorted(state.lines, key=lambda line: line["value"])
     tight = [line for line in by_value if line["value"] - state.value < Fraction(1, 10**4)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -79,6 +80,7 @@ class Piece:
         regrets: Whether regrets are variables of their own.
         reduced: Whether the text is a `reduction` of the question, whose steps are proved, too.
         strategies: The only ones that it speaks of (see `restricted`); empty for all.
+        symmetries: Renamings on which a proof in boxes rests, see `compiler.symmetry`.
     """
 
     case: int
@@ -89,6 +91,7 @@ class Piece:
     regrets: bool = False
     reduced: bool = False
     strategies: tuple[str, ...] = ()
+    symmetries: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ def by_clock(found: dict[str, Any]) -> bool:
 def consistent(systems: Sequence[System], solver: Solver, outcome: Outcome) -> str:
     """`"proved"`, unless the axioms of some case, its condition aside, cannot be shown to be satisfiable."""
     for case, system in enumerate(systems):
-        if outcome.counterexample is not None and outcome.counterexample.case == case + 1:
+        state = outcome.counterexample
+        if state is not None and state.checked and state.case == case + 1:
             continue
         bare = replace(system, axioms=tuple(each for each in system.axioms if each.label != CASE))
         answer = ask(case, bare, None, set(), solver, replace(CHECK, questions=10**6), outcome)

@@ -110,7 +110,7 @@ def ask(
     for way in effort.portfolio[:1]:
         if (answer := asked.whole(lines, way)) is not None:
             return answer
-    if target is not None and system.state.sides:
+    if target is not None and system.state.sides and effort.reduced:
         for some in [*({line} for line in sorted(lines) if len(lines) > 1), lines]:
             if some and case not in outcome.large and (piece := asked.reduced(some)) is not None:
                 return Answer("unsat", piece)

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,9 @@ __all__ = ["Solver"]
 #: Address space of a solver process in bytes, and wall seconds that a killed request may have overstayed.
 MEMORY = 4 << 30
 _GRACE = 2.0
+
+#: Backstop of one ascent, in wall seconds.
+_ASCENT = 60.0
 
 
 class Solver:
@@ -60,6 +64,11 @@ class Solver:
         """See `scip.estimate`; the backstop is enforced."""
         request = {"call": "estimate", "system": system, "nodes": nodes, "seconds": seconds, "lines": lines}
         return self._ask({**request, "tighten": tighten})
+
+    def ascend(self, system: Any, *, starts: int, lines: Collection[int], enough: float) -> dict[str, Any]:
+        """See `ascent.ascend`."""
+        request = {"call": "ascend", "system": system, "starts": starts, "lines": list(lines), "enough": enough}
+        return self._ask({**request, "seconds": _ASCENT * starts})
 
     def start(self) -> None:
         """Begin to start the process now; the first request then waits less."""

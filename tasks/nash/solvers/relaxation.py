@@ -26,7 +26,7 @@ from discovery.tasks.nash.compiler.state import Bounds
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.solvers.smtlib import number, symbol, total
 
-__all__ = ["Box", "Mixture", "Relaxation", "branching", "covering"]
+__all__ = ["Box", "Mixture", "Relaxation", "branching", "covering", "linear"]
 
 #: Range of every branching variable: name to lowest and highest value.
 Box = Mapping[str, tuple[Fraction, Fraction]]
@@ -134,6 +134,12 @@ def _limits(monomial: Monomial, box: Box) -> list[Poly]:
         high * e + least * r - high * least - product,
         low * e + most * r - low * most - product,
     ]
+
+
+def linear(system: System) -> bool:
+    """Whether every axiom can be said linearly in a box."""
+    relaxation = Relaxation(system, Fraction(1))
+    return all(map(relaxation.usable, range(len(system.axioms))))
 
 
 def branching(system: System) -> tuple[str, ...]:

@@ -61,6 +61,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             from discovery.tasks.nash.solvers.cvc5 import decide as second
 
             return second(**request)
+        if call == "ascend":
+            from discovery.tasks.nash.solvers.ascent import ascend
+
+            return ascend(**request)
         from discovery.tasks.nash.solvers.scip import estimate
 
         return estimate(**request)
