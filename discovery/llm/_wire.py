@@ -33,6 +33,7 @@ class Wire:
         self._most: int | None = None
         self._temperature = True
         self._system = True
+        self._answered = False
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """Messages and parameters as the server takes them."""
@@ -47,12 +48,18 @@ class Wire:
         """The reply in the body of an answer of status 200.
 
         Raises:
-            ChatError: as `failure`; some gateways wrap errors in an answer that says 200.
+            ChatError: as `failure`; some gateways wrap errors in an answer that says 200. A web page, from a server
+            that has not answered before, is a wrong address.
         """
         try:
             data = json.loads(body)
         except (ValueError, RecursionError) as error:
             text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+            if not self._answered and text.lstrip()[:1] == "<":
+                raise UnknownModel(
+                    f"{self._who} answered with a web page: {text[:200]!r}",
+                    hint="check --base-url: the address of a server usually ends in /v1",
+                ) from error
             raise Transient(
                 f"{self._who} answered with something that is not JSON: {text[:200]!r}", lost=True
             ) from error
@@ -61,7 +68,9 @@ class Wire:
             code = wrapped.get("code") if isinstance(wrapped, Mapping) else None
             status = code if isinstance(code, int) and 400 <= code < 600 else 500
             raise self.failure(status, json.dumps(data), {}, self.arguments(request))
-        return read_completion(data, request)
+        reply = read_completion(data, request)
+        self._answered = True
+        return reply
 
     def failure(self, status: int, body: str, headers: Mapping[str, str], sent: Mapping[str, Any]) -> ChatError:
         """What an answer that is no reply means; a refused parameter is left out (or lowered) from now on."""

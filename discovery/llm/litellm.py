@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from discovery.errors import EnvironmentMissing
-from discovery.llm._base import CallKey, ChatError, Reply, Request, Transient, Unauthorised
+from discovery.llm._base import CallFailed, CallKey, ChatError, ContextTooLong, Reply, Request, Transient, Unauthorised
 from discovery.llm._wire import Wire, connection_failure
 
 __all__ = ["LiteLLMChat", "load_litellm"]
@@ -90,11 +90,16 @@ class LiteLLMChat:
         if kind == "AuthenticationError":
             return Unauthorised(f"{self._name}: {message[:400]}", hint="export the provider's key variable")
         status = getattr(error, "status_code", None)
+        if kind == "APIError" and not isinstance(status, int):
+            return Transient(f"{self._name}: {message[:400]}")  # an error in an answer that says 200
         if not isinstance(status, int):
             return ChatError(f"litellm raised {kind}: {message[:400]}")
         response = getattr(error, "response", None)
         headers = dict(getattr(response, "headers", None) or {})
-        return self._wire.failure(status, message, headers, arguments)
+        found = self._wire.failure(status, message, headers, arguments)
+        if kind == "ContextWindowExceededError" and type(found) is CallFailed:
+            return ContextTooLong(found.message)
+        return found
 
     def committed(self, key: CallKey) -> None:
         """Nothing is kept here."""

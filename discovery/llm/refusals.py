@@ -47,13 +47,24 @@ _LIMIT = re.compile(
     r"|maximum (?:number of tokens )?is|> )\s*(\d{3,8})"
 )
 _AT_MOST = re.compile(
-    r"(?:at most|less than or equal to|maximum(?: value)? (?:is|of)|up to|<=|exceeds?)\s*:?\s*(\d{1,8})"
+    r"(?:at most|less than or equal to|maximum(?: value)? (?:is|of)|up to|<=|exceeds?)\s*:?\s*[`'\"]?(\d{1,8})"
 )
-#: vLLM: what was asked for, the context, the prompt.
-_NO_ROOM = re.compile(r"\(\s*(\d+) > (\d+) - (\d+)\s*\)")
+#: A limit on prompt and reply together, and what was asked for, in the words of vLLM, of OpenAI and vLLM, of TGI and
+#: Together, of Groq: named groups are the limit, and either the prompt or the whole and the reply.
+_TOGETHER = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\(\s*\d+ > (?P<limit>\d+) - (?P<prompt>\d+)\s*\)",
+        r"context length is (?P<limit>\d+) tokens\D{1,40}requested (?P<whole>\d+) tokens"
+        r"[^)]{0,80}?(?P<reply>\d+) (?:in|for) (?:the|your) completion",
+        r"must be <= (?P<limit>\d+)\W+given: (?P<prompt>\d+) `?inputs`? tokens",
+        r"limit (?P<limit>\d+), requested (?P<whole>\d+)",
+    )
+)
+_ALONE = re.compile(r"max_\w*tokens\W{1,3}(?:must be|should be|cannot exceed)")
 _CONTENT = re.compile(r"content[_ ](filter|policy|management)|moderation|flagged|safety (system|polic)|harmful")
 _NO_MODEL = re.compile(
-    r"model_not_found|invalid model|unknown model"
+    r"model_not_found|invalid model|unknown model|model not exist|not a valid model|model_decommissioned"
     r"|model\W+[^ ]{0,80}\W* (is )?(not found|does not exist|not exist|unknown)"
 )
 _SYSTEM = re.compile(r"system role|roles? must alternate|role 'system'|only user and assistant roles")
@@ -98,15 +109,19 @@ def read_failure(failure: Failure, who: str) -> ChatError:
 
 def _refusal(failure: Failure, said: str, words: str, parameter: str) -> ChatError:
     """The server understood, and does not want this request."""
-    too_many = _NO_ROOM.search(words)
-    if too_many:
-        _, context, prompt = (int(number) for number in too_many.groups())
-        if context - prompt >= failure.room:
-            name = _named(words, OUTPUT_LIMITS, failure.sent) or "max_tokens"
-            return ParameterRefused(said, name=name, value=context - prompt, lasting=False)
-    if too_many or _CONTEXT.search(words) or failure.status == 413:
+    reply = _named(words, OUTPUT_LIMITS, failure.sent) or next((n for n in OUTPUT_LIMITS if n in failure.sent), "")
+    together = next((found for pattern in _TOGETHER if (found := pattern.search(words))), None)
+    if together and reply:
+        room = _room(together, failure.sent[reply])
+        if failure.room <= room < failure.sent[reply]:
+            return ParameterRefused(said, name=reply, value=room, lasting=False)
+    if not together and (parameter in OUTPUT_LIMITS or _ALONE.search(words)) and reply:
+        most = _most(words, failure.sent[reply])
+        if most is not None:
+            return ParameterRefused(said, name=reply, value=most)
+    if together or _CONTEXT.search(words) or failure.status == 413:
         found = _LIMIT.search(words)
-        limit = int(too_many[2]) if too_many else int(found[1]) if found else None
+        limit = int(together["limit"]) if together else int(found[1]) if found else None
         return ContextTooLong(said, hint="a shorter prompt, or a server started with a larger context", limit=limit)
     name = parameter if parameter in failure.sent else _named(words, failure.sent, failure.sent)
     if name:
@@ -120,6 +135,13 @@ def _refusal(failure: Failure, said: str, words: str, parameter: str) -> ChatErr
     if _KEY.search(words):
         return Unauthorised(said, hint="the key is missing, wrong or without rights; see llm.key_variable")
     return CallFailed(said)
+
+
+def _room(together: re.Match[str], asked: float) -> int:
+    """Tokens that the limit leaves for a reply, of which `asked` were asked for."""
+    said = {name: int(value) for name, value in together.groupdict().items() if value is not None}
+    prompt = said["prompt"] if "prompt" in said else said["whole"] - said.get("reply", int(asked))
+    return said["limit"] - prompt
 
 
 def _named(words: str, names: Collection[str], sent: Mapping[str, float]) -> str:

@@ -674,6 +674,7 @@ def test_a_prompt_too_long_is_the_outcome_of_its_call(setting: Setting) -> None:
         (failure(401, "Incorrect API key provided: sk-a-secret-of-the-user"), Unauthorised, 5),
         (failure(404, "The model does not exist", code="model_not_found"), ChatError, 2),
         (failure(400, "cannot read this"), ChatError, 1),
+        (Answer(b"\n<!doctype html><title>Log in</title>", 200), UnknownModel, 2),
     ],
 )
 def test_what_is_wrong_for_every_call_ends_the_run_at_once(
@@ -690,6 +691,20 @@ def test_what_is_wrong_for_every_call_ends_the_run_at_once(
 
     run(work())
     assert len(setting.server.asked) == 1
+
+
+def test_a_web_page_from_a_server_that_has_answered_passes(setting: Setting) -> None:
+    """Proxies show one when what stands behind them is away for a moment."""
+
+    async def work() -> None:
+        page = Answer(b"<html>be right back</html>", 200)
+        setting.server.behaviour = lambda asked: page if asked.number == 1 else completion("fine")
+        with setting.journal(write=True) as journal:
+            async with setting.gateway(journal) as gateway:
+                assert [(await ask(gateway, number)).text for number in range(2)] == ["fine", "fine"]
+
+    run(work())
+    assert len(setting.server.asked) == 3
 
 
 def test_a_refused_request_of_a_model_that_answers_is_one_calls_outcome(setting: Setting) -> None:

@@ -51,6 +51,9 @@ def vllm(message: str) -> object:
         (404, {"error": {"message": 'model "qwen" not found, try pulling it first', "type": "api_error"}}, UnknownModel),
         (404, openai("The model `gpt-9` does not exist or you do not have access to it.", "model_not_found"), UnknownModel),
         (400, openai("invalid model ID"), UnknownModel),
+        (400, openai("foo/bar is not a valid model ID"), UnknownModel),
+        (400, openai("Model Not Exist"), UnknownModel),
+        (400, openai("The model `mixtral-8x7b-32768` has been decommissioned and is no longer supported.", "model_decommissioned"), UnknownModel),
         (404, "404 page not found", UnknownModel),
         (405, "", UnknownModel),
         (429, openai("Rate limit reached for requests. Please try again in 20s."), Transient),
@@ -81,6 +84,8 @@ def test_kinds(status: int, body: object, kind: type[ChatError]) -> None:
         (500, {"error": {"code": 500, "message": "context size exceeded", "type": "server_error"}}, None),
         (400, {"error": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"}}, 200_000),
         (413, "Payload Too Large", None),
+        (413, openai("Request too large on tokens per minute (TPM): Limit 6000, Requested 14100, please reduce your message size", "rate_limit_exceeded"), 6000),
+        (422, openai("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: 4000 `inputs` tokens and 8192 `max_new_tokens`", None, "max_tokens"), 4097),
     ],
 )  # fmt: skip
 def test_prompts_too_long(status: int, body: object, limit: int | None) -> None:
@@ -94,6 +99,8 @@ def test_prompts_too_long(status: int, body: object, limit: int | None) -> None:
         (openai("Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.", "unsupported_value", "temperature"), "temperature", None),
         (openai("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "unsupported_parameter", "max_tokens"), "max_tokens", None),
         (openai("max_tokens is too large: 8192. This model supports at most 4096 completion tokens, whereas you provided 8192.", "invalid_value", "max_tokens"), "max_tokens", 4096),
+        (openai("`max_tokens` must be less than or equal to `4096`, the maximum value for `max_tokens` is less than the `context_window` for this model", None, "max_tokens"), "max_tokens", 4096),
+        (vllm("max_tokens must be at most 2048 for this context length"), "max_tokens", 2048),
         ({"detail": [{"loc": ["body", "temperature"], "msg": "extra fields not permitted"}]}, "temperature", None),
         ("litellm.UnsupportedParamsError: openai does not support parameters: ['temperature'], for model=o9", "temperature", None),
         ({"error": {"code": 500, "message": "System role not supported"}}, SYSTEM_ROLE, None),
@@ -105,9 +112,24 @@ def test_parameters(body: object, name: str, value: int | None) -> None:
     assert isinstance(error, ParameterRefused) and (error.name, error.value, error.lasting) == (name, value, True)
 
 
-def test_the_room_beside_a_prompt() -> None:
-    error = read(400, vllm("'max_tokens' is too large: 8192. maximum context length is 4096 tokens and your request has 100 input tokens (8192 > 4096 - 100)."))  # fmt: skip
-    assert isinstance(error, ParameterRefused) and (error.value, error.lasting) == (3996, False)
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (vllm("'max_tokens' is too large: 8192. maximum context length is 4096 tokens and your request has 100 input tokens (8192 > 4096 - 100)."), 3996),
+        (vllm("This model's maximum context length is 8192 tokens. However, you requested 9192 tokens (1000 in the messages, 8192 in the completion). Please reduce the length of the messages or completion."), 7192),
+        (openai("This model's maximum context length is 8192 tokens. However, you requested 9292 tokens (1000 in the messages, 100 in the functions, and 8192 in the completion)."), 7092),
+        (openai("This model's maximum context length is 4097 tokens, however you requested 9192 tokens (1000 in your prompt; 8192 for the completion). Please reduce your prompt; or completion length."), 3097),
+        (openai("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 3000 `inputs` tokens and 8192 `max_new_tokens`", None, "max_tokens"), 5193),
+        (openai("Request too large for model `llama` on tokens per minute (TPM): Limit 6000, Requested 9000, please reduce your message size and try again."), 5192),
+    ],
+)  # fmt: skip
+def test_the_room_beside_a_prompt(body: object, value: int) -> None:
+    error = read(400, body)
+    assert isinstance(error, ParameterRefused) and (error.name, error.value, error.lasting) == (
+        "max_tokens",
+        value,
+        False,
+    )
 
 
 def test_what_was_not_sent_cannot_be_left_out() -> None:
