@@ -15,7 +15,15 @@ from .exchange import one_line
 from .inner import landlock_abi
 from .seccomp import compiled_filter
 
-__all__ = ["PROPERTIES", "WITH_CARD", "bubblewrap_report", "missing", "nothing_bounded", "only_for_docker"]
+__all__ = [
+    "PROPERTIES",
+    "SIGNALS_ABI",
+    "WITH_CARD",
+    "bubblewrap_report",
+    "missing",
+    "nothing_bounded",
+    "only_for_docker",
+]
 
 #: Every property that a report has.
 PROPERTIES = (
@@ -39,7 +47,7 @@ WITH_CARD = {
     "per_process_memory": Capability("none", "RLIMIT_AS does not go together with a card's driver"),
 }
 #: First Landlock interface that scopes signals.
-_ABI_SCOPE = 6
+SIGNALS_ABI = 6
 
 
 def missing(report: Mapping[str, Capability], required: Iterable[str]) -> SandboxError | None:
@@ -69,7 +77,7 @@ def bubblewrap_report() -> tuple[Mapping[str, Capability], SandboxError | None]:
     problem = _probe()
     if problem is not None:
         return nothing_bounded(f"unavailable: {problem.message}"), problem
-    if landlock_abi() >= _ABI_SCOPE:
+    if landlock_abi() >= SIGNALS_ABI:
         scope = Capability("enforced", f"Landlock ABI {landlock_abi()}, pid namespace")
     else:
         scope = Capability("best_effort", f"pid namespace; Landlock ABI {landlock_abi()} cannot scope signals")

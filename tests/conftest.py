@@ -1,4 +1,5 @@
-"""With CI=true a test that is skipped has failed: what it needs has to be there. And folders in memory."""
+"""With CI=true a test that is skipped has failed: what it needs has to be there. And what tests of several
+packages share: folders in memory, a container engine."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from discovery.sandbox import Sandbox, open_sandbox
 
 # How long an example takes tells how busy the machine is, and no more.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,6 +42,16 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = _COMPLAINT + str(report.longrepr)
     return report
+
+
+@pytest.fixture(scope="session")
+def docker() -> Sandbox:
+    """The docker backend; `.ci/run` starts an engine for it where none answers."""
+    sandbox = open_sandbox("docker")
+    problem = sandbox.unavailable()
+    if problem is not None:
+        pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
+    return sandbox
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.cli._say import say
@@ -85,7 +84,6 @@ def drive(
     journal: Journal,
     task: Task,
     config: RunConfig,
-    folder: Path,
     display: str | None,
     sandbox: Mapping[str, JSON] | None = None,
 ) -> int:
@@ -94,20 +92,21 @@ def drive(
     The first SIGINT or SIGTERM lets what is in flight finish, the second stops at once, and so does one while the
     evaluators start. Either way `resume` goes on.
     """
+    folder = journal.folder
     if "queue" in config.llm.models:
         say(
             f"prompts wait in {folder / 'inbox'}: {command_line('steer', folder, 'inbox')} lists them; "
             "or put ID.md into outbox"
         )
     try:
-        summary, caught = asyncio.run(_drive(journal, task, config, folder, display, sandbox or journal.meta.sandbox))
+        summary, caught = asyncio.run(_drive(journal, task, config, display, sandbox or journal.meta.sandbox))
     except (DiscoveryError, OSError) as failure:
         error = _full_disk(failure) if isinstance(failure, OSError) else failure
         resume = f"{command_line('resume', folder)} goes on from here"
         if "discovery resume" not in error.hint:
             error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
         raise error from None
-    return finish(journal, folder, summary, caught)
+    return finish(journal, summary, caught)
 
 
 def _full_disk(error: OSError) -> DiscoveryError:
@@ -124,7 +123,6 @@ async def _drive(
     journal: Journal,
     task: Task,
     config: RunConfig,
-    folder: Path,
     display: str | None,
     sandbox: Mapping[str, JSON],
 ) -> tuple[Summary | None, int]:
@@ -166,9 +164,9 @@ async def _drive(
         return None, caught[0] if caught else signal.SIGINT
 
 
-def finish(journal: Journal, folder: Path, summary: Summary | None, caught: int) -> int:
+def finish(journal: Journal, summary: Summary | None, caught: int) -> int:
     """Say on stderr how the run stands and how to go on; returns the exit code."""
-    best = journal.best(1)
+    folder, best = journal.folder, journal.best(1)
     if caught and (summary is None or summary.reason not in ("limit", "target", "stagnation")):
         say(f"stopped; {command_line('resume', folder)} goes on from here")
         return 128 + caught

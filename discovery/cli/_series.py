@@ -84,4 +84,4 @@ def _start(
     say(f"run {folder} in sandbox {sandbox_line(config.sandbox, report)}")
     with Journal.create(folder, meta) as journal:
         start.record(journal)
-        return folder, drive(journal, task, config, folder, display)
+        return folder, drive(journal, task, config, display)

@@ -69,7 +69,7 @@ def _confirm(journal: Journal, count: int, *, quiet: bool, named: bool) -> dict[
     if not quiet:
         if named:
             print(f"{journal.meta.name}:")
-        _print(document, task)
+        _print(document)
     return {"run": str(journal.folder), **document}
 
 
@@ -150,12 +150,12 @@ async def _measure(journal: Journal, programs: list[Program], keep: Callable[[Pr
         await measure(pool, journal.meta.config["seed"], programs, keep)
 
 
-def _print(known: Mapping[str, JSON], task: Task) -> None:
+def _print(known: Mapping[str, JSON]) -> None:
     if not known["finalists"]:
         print("nothing to confirm: no program but the seeds was scored")
         return
     for rank, entry in enumerate(known["finalists"], 1):
-        _print_finalist(rank, entry, task)
+        _print_finalist(rank, entry)
     confirmed = [entry for entry in known["finalists"] if entry["confirmed"]]
     if not confirmed:
         print("result: no finalist is confirmed. The search-time scores are not to be claimed.")
@@ -169,7 +169,7 @@ def _standing(entry: Mapping[str, JSON]) -> str:
     return standing(entry, entry["alarms"]).replace("confirmed", "CONFIRMED" if entry["confirmed"] else "confirmed")
 
 
-def _print_finalist(rank: int, entry: Mapping[str, JSON], task: Task) -> None:
+def _print_finalist(rank: int, entry: Mapping[str, JSON]) -> None:
     from discovery.view.text import printable
 
     evidence = entry["evidence"]

@@ -12,7 +12,6 @@ from discovery.cli._say import print_json
 __all__ = ["command"]
 
 _LOW_DISK = 1 << 30
-_LANDLOCK_SCOPES_SIGNALS = 6
 
 
 def command(
@@ -180,10 +179,12 @@ def _backend(name: str) -> dict[str, Any]:
 
 def _problems(facts: dict[str, Any], default: dict[str, Any]) -> list[dict[str, str]]:
     """What is missing, each with its remedy; the sandbox first."""
+    from discovery.sandbox.capabilities import SIGNALS_ABI
+
     found = []
     if not default["works"]:
         found.append({"what": f"no sandbox: {default['message']}", "remedy": default["hint"]})
-    if default["works"] and facts["kernel"]["landlock_abi"] < _LANDLOCK_SCOPES_SIGNALS:
+    if default["works"] and facts["kernel"]["landlock_abi"] < SIGNALS_ABI:
         remedy = "Linux 6.12 or newer; until then a candidate could signal its own warm process, and only that"
         found.append({"what": "Landlock cannot scope signals here", "remedy": remedy})
     missing: dict[tuple[str, str], list[str]] = {}

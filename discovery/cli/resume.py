@@ -61,8 +61,7 @@ def command(
     from discovery.course import check_course
     from discovery.store import Journal, find_run
 
-    folder = find_run(run, out)
-    with Journal.open(folder, write=True) as journal:
+    with Journal.open(find_run(run, out), write=True) as journal:
         # Given limits stay in force: the next resume goes on towards them.
         last = journal.last_event("RunStarted") or {}
         given = limits(
@@ -80,7 +79,7 @@ def command(
         task = run_task(journal)
         check_course(journal.meta, config)
         ground = _same_ground(journal, task, config, sandbox, allow_weaker)
-        raise typer.Exit(drive(journal, task, config, folder, display, ground))
+        raise typer.Exit(drive(journal, task, config, display, ground))
 
 
 def _same_ground(

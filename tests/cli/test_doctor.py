@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli._leftovers import remove_leftovers
-from discovery.sandbox import engine, open_sandbox
+from discovery.sandbox import Sandbox, engine
 from discovery.sandbox.alone import FOLDER_PREFIX, scratch_parents
 from discovery.sandbox.owner import owner_name
 
@@ -71,11 +71,8 @@ def dead_owner() -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def test_containers_and_folders_of_dead_owners_are_removed(dead_owner: str) -> None:
+def test_containers_and_folders_of_dead_owners_are_removed(dead_owner: str, docker: Sandbox) -> None:
     """Whatever else this machine's dead runs have left, and whoever else removes it meanwhile."""
-    problem = open_sandbox("docker").unavailable()
-    if problem is not None:
-        pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
     folders = [Path(scratch_parents()[0]) / f"{FOLDER_PREFIX}{owner}-x" for owner in (dead_owner, owner_name())]
     with contextlib.closing(engine.connect()) as client:
         engine.make_empty_image(client)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from discovery.sandbox import open_sandbox
+from discovery.sandbox import Sandbox
 from discovery.store import Journal, find_run
 
 _PATIENCE = 60.0
@@ -43,11 +43,8 @@ while True:
 
 
 @pytest.fixture
-def engine() -> str:
+def engine(docker: Sandbox) -> str:
     """Path of the socket of an engine that answers."""
-    problem = open_sandbox("docker").unavailable()
-    if problem is not None:
-        pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
     address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if not address.startswith("unix://"):
         pytest.skip(f"forwards local sockets only; the engine is at {address}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from discovery.sandbox import Sandbox, Slot, open_sandbox
+from discovery.sandbox import Slot, open_sandbox
 from discovery.sandbox.capabilities import bubblewrap_report
 from discovery.sandbox.seccomp import compiled_filter
 from discovery.sandbox.testing import KIT_LIMITS, kit_harness
@@ -51,13 +51,3 @@ def public_folder() -> Iterator[Path]:
 def engine_address() -> str:
     """Where the engine of these tests is, whatever a test does to the environment."""
     return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-
-
-@pytest.fixture(scope="session")
-def docker() -> Sandbox:
-    """The docker backend; `.ci/run` starts an engine for it where none answers."""
-    sandbox = open_sandbox("docker")
-    problem = sandbox.unavailable()
-    if problem is not None:
-        pytest.skip(f"{problem.message}; `scripts/engine.sh` starts one as root")
-    return sandbox
