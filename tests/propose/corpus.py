@@ -266,7 +266,13 @@ EDITS = [
         SLACK,
         BASE,
     ),
-    Case("last marker forgotten", "<<<<<<< SEARCH\n" + _OLD_RETURN + "\n=======\n" + _NEW_RETURN + "\n", SLACK, BASE),
+    Case(
+        "last marker forgotten, nothing behind",
+        "<<<<<<< SEARCH\n" + _OLD_RETURN + "\n=======\n" + _NEW_RETURN + "\n",
+        None,
+        BASE,
+        trouble="cut off",
+    ),
     Case(
         "last marker forgotten inside a fence",
         "```\n<<<<<<< SEARCH\n" + _OLD_RETURN + "\n=======\n" + _NEW_RETURN + "\n```\nThat leaves slack.",
@@ -407,7 +413,7 @@ MORE = [
     ),
     Case(
         "edit with SEARCH/REPLACE words only",
-        "SEARCH\n" + _OLD_RETURN + "\nREPLACE\n" + _NEW_RETURN + "\n",
+        "```\nSEARCH\n" + _OLD_RETURN + "\nREPLACE\n" + _NEW_RETURN + "\n```\n",
         SLACK,
         BASE,
     ),
@@ -495,7 +501,7 @@ MORE = [
     ),
     Case(
         "rule changed update only indented in prose",
-        'I change the return:\n\n    def update(w, g, s, t, kind):\n        m = ema(s["m"], g, b1)\n        v = ema(s["v"], square(g), b2)\n        u = bias_correct(m, b1) / (sqrt(bias_correct(v, b2)) + eps)\n        return sign(u), {"m": m, "v": v}\n',
+        'I change the return:\n\n    def update(w, g, s, t, kind):\n        m = ema(s["m"], g, b1)\n        v = ema(s["v"], square(g), b2)\n        u = bias_correct(m, b1) / (sqrt(bias_correct(v, b2)) + eps)\n        return sign(u), {"m": m, "v": v}\n\nThe rest stays as it was.',
         ADAM_SIGN,
         ADAM,
     ),
@@ -556,7 +562,7 @@ LATER = [
     Case("yaml-ish", "idea: fit\ncode: |\n" + _prefixed(FIT, "  "), FIT),
     Case("fence with attributes", "```{.python .numberLines}\n" + FIT + "```", FIT),
     Case("fence python:file", "```python:pack.py\n" + FIT + "```", FIT),
-    Case("prints first then code w/out fence", "The answer:\n\n    " + "\n    ".join(FIT.splitlines()), FIT),
+    Case("prints first then code w/out fence", "The answer:\n\n    " + "\n    ".join(FIT.splitlines()) + "\n", FIT),
     Case("tool call json", '{"name": "submit", "arguments": {"code": ' + json.dumps(FIT) + "}}", FIT),
 ]
 

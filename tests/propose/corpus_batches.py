@@ -190,7 +190,7 @@ case(1, "diff-no-header", ADAM, ADAMB, "Idea: faster second moment.\n\n```diff\n
 case(1, "search-replace-aider-filename", WF, BFK, "Idea: best fit\n\nprogram.py\n```python\n<<<<<<< SEARCH\n    return room - size\n=======\n    return size - room\n>>>>>>> REPLACE\n```")
 case(1, "search-replace-dashes", WF, BFK, "Idea: best fit\n\n------- SEARCH\n    return room - size\n=======\n    return size - room\n+++++++ REPLACE\n")
 case(1, "search-replace-short-markers", ADAM, NESTEROV, "Idea: nesterov\n\n<<<< SEARCH\n    u = bias_correct(m, b1) / (sqrt(bias_correct(v, b2)) + eps)\n====\n    u = interp(bias_correct(m, b1), g, 0.1) / (sqrt(bias_correct(v, b2)) + eps)\n>>>> REPLACE")
-case(1, "search-replace-no-closer", WF, BFK, "Idea: best fit\n\n<<<<<<< SEARCH\n    return room - size\n=======\n    return size - room\n")
+case(1, "search-replace-no-closer", WF, None, "Idea: best fit\n\n<<<<<<< SEARCH\n    return room - size\n=======\n    return size - room\n")
 case(1, "search-replace-lost-indentation", WF, BFK, "Idea: best fit\n<<<<<<< SEARCH\nreturn room - size\n=======\nreturn size - room\n>>>>>>> REPLACE\n")
 case(1, "smart-quotes", ADAM, LION, "Idea: Lion\n" + fence(LION.replace('"', '\u201d').replace('{\u201d', '{\u201c')))
 case(1, "nbsp-indent", WF, FF, "Idea: first fit\n" + fence(FF.replace("    ", "\u00a0\u00a0\u00a0\u00a0")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from discovery.propose.replies.edits import EditFailed
+from discovery.propose.replies.places import EditFailed
 from discovery.propose.replies.prose import one_line
 from discovery.propose.replies.read import MAX_REPLY_BYTES, TROUBLES, Reading, Trouble, Unreadable, read
 

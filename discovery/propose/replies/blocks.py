@@ -1,37 +1,21 @@
-"""Where code stands in a reply that marks it: fenced blocks, tags, JSON strings."""
+"""Fenced blocks of a reply, and the prose around them."""
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from discovery.propose.replies.spans import CODE
+from discovery.propose.replies.spans import CODE, is_prose
 
-__all__ = ["Block", "find_blocks", "objects", "without_blocks", "wrapped"]
+__all__ = ["Block", "find_blocks", "without_blocks"]
 
-_OPEN = re.compile(r"^(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
+_OPEN = re.compile(r"^(?P<indent>[ \t>]*+)(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\n`]*+)$")
 _LANGUAGES = frozenset({"python", "py", "python3", "text", "txt", "plaintext", "code", "starlark", "diff", "patch"})
-_ITEM = re.compile(r"^(?:[-*\u2022] |\d+[.)] )?(?:`([^`]+)`|(\w.*))$")
-_EXPLAINED = re.compile(r"^(?:[-*\u2022]|\d+[.):])\s+(?:\*\*[^*`]+\*\*:?\s+)?`([^`]+)`(?![`\w])")
-_ROW = re.compile(r"^\|[^`]*`([^`]+)`[^`]*\|$")
-_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _CREATES = re.compile(r"^(?:--- /dev/null|@@ -0,0 .*|new file mode .*)$", re.M)
-_STRING = re.compile(r'"(?:code|program|source|solution|rule)"\s*:\s*"(.*)"\s*\}', re.S)
+_HEADER = ("---", "+++", "@@", "diff ", "index ", "new ")
 _ATTRIBUTE = re.compile(r"(?:title|file|filename|name|path|lines?|linenums|hl_lines)=\S")
-_TAGS = re.compile(r"<(code|program|answer|solution|python|rule)\b[^>]*>(.*?)</\1>", re.S | re.I)
-_LONG = re.compile(r"""^[ \t]*(?:\w+\s*[:=]\s*)?[rf]?('{3}|"{3})\w*\n(.*?)\n?\1""", re.S | re.M)
-_MARKUP = re.compile(
-    r"\[(code|python)\](?P<forum>.*?)\[/\1\]|#\+begin_src[^\n]*\n(?P<org>.*?)#\+end_src"
-    r"|\\begin\{(verbatim|lstlisting|minted|code)\}(?:[\[{][^\]}\n]*[\]}])?(?P<latex>.*?)\\end\{\4\}",
-    re.S | re.I,
-)
-_MANY = 2000  # more signs than this in a reply are not looked through for pairs of tags
-_TRIES = 20  # braces at which an object may begin
-_OLD_KEY = re.compile(r"old|original|previous|parent|before|draft|search|find")
-_CODE_KEYS = ("code", "program", "source", "solution", "answer", "content", "rule")
+_DEEPEST = 2  # blocks within blocks that are looked into
 
 
 @dataclass(frozen=True)
@@ -54,7 +38,7 @@ class Block:
     end: int = 0
 
 
-def find_blocks(text: str) -> list[Block]:
+def find_blocks(text: str, depth: int = 0) -> list[Block]:
     """The fenced blocks, in order. A fence that is never closed runs to the end, or to the next one that opens."""
     lines = text.split("\n")
     blocks: list[Block] = []
@@ -67,7 +51,8 @@ def find_blocks(text: str) -> list[Block]:
             continue
         block, number = _fenced(lines, number, found, heading)
         # A block of Markdown that itself holds blocks stands for these.
-        inner = [] if len(found["fence"]) == 3 and block.tag not in ("markdown", "md") else find_blocks(block.text)
+        nests = depth < _DEEPEST and (len(found["fence"]) > 3 or block.tag in ("markdown", "md"))
+        inner = find_blocks(block.text, depth + 1) if nests else []
         blocks += [replace(part, start=block.start, end=block.end) for part in inner] or [block]
         heading = ""
     return [_created(block) for block in blocks if block.text.strip()]
@@ -93,7 +78,7 @@ def _fenced(lines: list[str], start: int, opening: re.Match[str], heading: str) 
     for number in range(start + 1, len(lines)):
         line = lines[number]
         bare = line.strip().lstrip("> \t")
-        if bare.startswith(fence) and not bare.strip(fence[0]):
+        if bare.startswith(fence) and _closes(bare.lstrip(fence[0])):
             return Block("\n".join(body), tag, True, heading, start, number + 1), number + 1
         if (again := _OPEN.match(line)) and again["info"].strip().lower() in _LANGUAGES and body:
             return Block("\n".join(body), tag, True, heading, start, number), number  # the end was forgotten
@@ -104,112 +89,20 @@ def _fenced(lines: list[str], start: int, opening: re.Match[str], heading: str) 
     return Block("\n".join(body), tag, False, heading, start, len(lines)), len(lines)
 
 
-def without_blocks(text: str, blocks: list[Block]) -> str:
-    """The prose: `text` without its fenced blocks."""
-    inside = {number for block in blocks for number in range(block.start, block.end)}
-    return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in inside)
-
-
-def wrapped(text: str) -> Iterator[str]:
-    """Code inside tags such as `<code>`, in strings of a JSON object, in a long string, or in the items of a list."""
-    if text.count("<") < _MANY:
-        for found in _TAGS.finditer(text):
-            yield re.sub(r"<!\[CDATA\[|\]\]>", "", found[2]).strip("\n")
-    for found in _MARKUP.finditer(text) if text.count("[") + text.count("\\begin") < _MANY else ():
-        yield (found["forum"] or found["org"] or found["latex"] or "").strip("\n")
-    values = list(objects(text))
-    for value in values:
-        yield from _sources(value)
-    if not values and (string := _STRING.search(text)):  # JSON with quotes that nothing escapes
-        yield string[1]
-    for found in _LONG.finditer(text):
-        yield found[2]
-    for items in (_items(text), _explained(text), _statements(text)):
-        if len(items) > 1:
-            yield "\n".join(items)
-    stripped = text.strip()
-    if len(stripped) > 2 and stripped[0] == stripped[-1] == "`":
-        yield stripped.strip("`")
-
-
-def _items(text: str) -> list[str]:
-    """Code written one line to an item of a list, or to a pair of backticks."""
-    items: list[str] = []
-    passed = False  # an item without code, which may stand for a line
-    for line in text.split("\n"):
-        found = _ITEM.match(line.strip().rstrip(".,;"))
-        if found and (found[1] or line.lstrip()[:1] in "-*\u2022") and CODE.match(code := found[1] or found[2]):
-            if passed:
-                return []
-            items.append(code)
-        elif CODE.match(line):
-            return []
-        else:
-            passed = passed or (bool(items) and bool(re.match(r"\s*(?:[-*\u2022]|\d+[.)])\s", line)))
-    return items
-
-
-def _explained(text: str) -> list[str]:
-    """Code one line to an item, or to a row of a table, each with words beside it; none where one item has no code."""
-    lines = [line.strip() for line in text.split("\n")]
-    rows = [line for line in lines if line.startswith("|") and not set(line) <= set("|-: ")][1:]  # the first is a head
-    items = rows or [line for line in lines if re.match(r"(?:[-*\u2022]|\d+[.):])\s", line)]
-    found = [(_ROW if rows else _EXPLAINED).match(line) for line in items]
-    code = [each[1] for each in found if each and CODE.match(each[1])]
-    return code if len(code) == len(items) else []
-
-
-def _statements(text: str) -> list[str]:
-    """Several statements, with `;` between them, in the only pair of backticks that holds such."""
-    spans = [[part.strip() for part in found[1].split(";") if part.strip()] for found in _SPAN.finditer(text)]
-    several = [parts for parts in spans if len(parts) > 1 and all(CODE.match(part) for part in parts)]
-    return several[0] if len(several) == 1 else []
+def _closes(rest: str) -> bool:
+    """Whether what stands behind a fence, on its line, is nothing, or a sentence."""
+    return not rest.strip() or (len(rest.split()) > 2 and is_prose(rest) and not CODE.match(rest))
 
 
 def _created(block: Block) -> Block:
     """A diff that creates the whole file is the file."""
-    lines = [
-        line for line in block.text.strip("\n").split("\n") if not re.match(r"(---|\+\+\+|@@|diff |index |new )", line)
-    ]
+    lines = [line for line in block.text.strip("\n").split("\n") if not line.startswith(_HEADER)]
     if not _CREATES.search(block.text) or not all(line.startswith("+") for line in lines):
         return block
     return replace(block, text="\n".join(line[1:] for line in lines), tag="")
 
 
-def objects(text: str) -> Iterator[dict[str, object]]:
-    """The first JSON object in `text` (or one written as Python would), and the objects in it, outermost first."""
-    for number, start in enumerate(found.start() for found in re.finditer(r"[{\[]", text)):
-        if number == _TRIES:
-            break
-        try:
-            value, _ = json.JSONDecoder(strict=False).raw_decode(text, start)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
-            yield from _inner(value)
-            return
-    try:
-        value = ast.literal_eval(text[text.index("{") : text.rindex("}") + 1])
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return
-    yield from _inner(value)
-
-
-def _inner(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
-    if isinstance(value, dict):
-        yield {str(name).lower(): part for name, part in value.items()}
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in parts:
-        if depth < 3:
-            yield from _inner(part, depth + 1)
-
-
-def _sources(value: dict[str, object]) -> Iterator[str]:
-    """Texts of several lines in an object: those that are called code first, none that is called old."""
-    for key in sorted(value, key=lambda name: name not in _CODE_KEYS):
-        inner = value[key]
-        if isinstance(inner, list) and len(inner) > 1 and all(isinstance(line, str) for line in inner):
-            inner = "\n".join(str(line) for line in inner)
-        if isinstance(inner, str) and "\n" in inner and not _OLD_KEY.search(key):
-            blocks = find_blocks(inner)
-            yield from [block.text for block in blocks] or [inner]
+def without_blocks(text: str, blocks: Sequence[Block]) -> str:
+    """The prose: `text` without its fenced blocks."""
+    inside = {number for block in blocks for number in range(block.start, block.end)}
+    return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in inside)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["announced", "meant"]
+__all__ = ["announced", "meant", "retracts"]
 
 _FINAL = (
     r"final(?:ly|e|es)?|corrected|correction|fix(?:ed)?|improved|updated|revised|complete|full|whole|together|combined"
@@ -19,6 +19,21 @@ _ASIDE = (
     r"|choice|either|could also|entwurf|borrador|brouillon"
 )
 _WORDS = re.compile(rf"(?P<final>\b(?:{_FINAL})\b|最终|修正|最終|итог|исправлен)|\b(?:{_ASIDE})\b", re.I)
+
+#: Sentences behind a program that take some of it back.
+_RETRACTS = re.compile(
+    r"(?:^|[.!?:] )[ \t>*_]{0,9}(?:wait\b|oops\b|hmm\b|correction\b|on (?:reflection|second thoughts?)\b"
+    r"|i made a mistake)"
+    r"|`[^`\n]+` (?:should|must) (?:be|read|have been) `"
+    r"|(?:^|[.!?:] )[ \t>*_]{0,9}(?:please |then |finally,? )?(?:replace|change|set)\s+`[^`\n]+`\s+"
+    r"(?:with|by|to)\s+`",
+    re.I | re.M,
+)
+
+
+def retracts(prose: str) -> bool:
+    """Whether the text behind a program takes some of it back, in words."""
+    return bool(_RETRACTS.search(prose))
 
 
 def meant(programs: Sequence[tuple[str, str]]) -> int | None:

@@ -1,73 +1,48 @@
-"""Edits of a program: SEARCH/REPLACE pairs and their kin, read from a reply and applied to a base.
-
-Lines that a model copies from memory are stale, re-indented or shortened, so a SEARCH text is looked for in four ways,
-the strictest first: to the letter; but for indentation; but for all white space; and as the closest run of lines. The
-last needs `ALIKE`, and a lead over every other place, because an edit in the wrong place is worse than none.
-"""
+"""Edits in a reply: SEARCH/REPLACE pairs and their kin, however they are marked."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Sequence
 from itertools import pairwise
 
-from discovery.propose.replies.blocks import Block, objects
-from discovery.propose.replies.elisions import expand, is_elision
+from discovery.propose.replies.blocks import Block
+from discovery.propose.replies.layout import Layout
+from discovery.propose.replies.places import Edit, EditFailed
+from discovery.propose.replies.wrappings import objects
 
-__all__ = ["ALIKE", "Edit", "EditFailed", "apply", "find_edits"]
+__all__ = ["find_edits"]
 
-#: Likeness in [0, 1] from which the closest run of lines is taken: of several lines, and of a single one.
-ALIKE = (0.72, 0.82)
-#: By how much it must be more alike than any place elsewhere.
-_LEAD = 0.06
-
-_MANY = 2000  # more signs than this in a reply are not looked through for pairs of tags
-_COMPARED = 16  # places that are compared letter by letter
+_LONGEST = 80  # signs of a line that may be a marker
 _START = re.compile(
-    r"^\s*(?:[<>]{3,}|[+-]{5,})\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)[\s:<>+-]*$|^\s*<{3,}\s*$"
-    r"|^[\s*#\[]*(?-i:SEARCH)[\s*\]:]*$",
+    r"(?:[<>]{3,}|[+-]{5,})\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)[\s:<>+-]*$|<{3,}$"
+    r"|[*#\[\s]*(?-i:SEARCH)[*\]:\s]*$",
     re.I,
 )
-_MIDDLE = re.compile(
-    r"^\s*={3,}[\s:]*(?:REPLACE|REPLACEMENT|WITH)?[\s:]*$|^\s*-{5,}\s*$|^[\s*#\[]*(?-i:REPLACE)[\s*\]:]*$", re.I
-)
+_MIDDLE = re.compile(r"={3,}[\s:]*(?:REPLACE|REPLACEMENT|WITH)?[\s:]*$|-{5,}$|[*#\[\s]*(?-i:REPLACE)[*\]:\s]*$", re.I)
 _END = re.compile(
-    r"^\s*>{3,}(?:\s*[\w./-]+)?[\s:<>]*$|^\s*(?:<{3,}|[+-]{5,})\s*(?:REPLACE|UPDATED|NEW|AFTER|END)[\s:<>+-]*$", re.I
+    r">{3,}(?:\s*[\w./-]+)?[\s:<>]*$|(?:<{3,}|[+-]{5,})\s*(?:REPLACE|UPDATED|NEW|AFTER|END)[\s:<>+-]*$", re.I
 )
-_HEADER = re.compile(r"(---|\+\+\+|diff |index |\\ No newline)")
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*\w*\s*$")
-_TOKEN = re.compile(r"[^\W\d]\w*|\d+|\S")
+_PLACE = re.compile(r":?(?:start|end)_line\s*:\s*\d+$", re.I)  # where some formats say that the lines stand
+_FENCE = re.compile(r"\s*(?:`{3,}+|~{3,}+)\s*\w*\s*$")
+_HUNK = re.compile(r"^(?:@@.*|[ \t]*\.{3}[ \t]*)$", re.M)
+_COUNTED = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,(\d+))? @@", re.M)
+_HEADER = ("---", "+++", "diff ", "index ", "\\ No newline")
 _OLD = re.compile(r"\b(search|original|before|old|find|replace this|current)\b", re.I)
-_REPLACE_WHAT = re.compile(r"^\W*(in \S+,? )?(replace|change|turn|swap)\b", re.I)
-_WITH = re.compile(r"^\W*(with|by|to|into|for)\b", re.I)
+_REPLACE_WHAT = re.compile(r"\W{0,9}(in \S+,? )?(replace|change|turn|swap)\b", re.I)
+_WITH = re.compile(r"\W{0,9}(with|by|to|into|for)\b", re.I)
 _NEW = re.compile(r"\b(replace|replacement|with|after|new|updated|by)\b", re.I)
-_PAIRS = re.compile(
-    r"<(search|old|find|original)>\n?(.*?)</\1>\s*<(replace|new|replacement|updated)>\n?(.*?)</\3>", re.S | re.I
-)
+_TAGS = (("search", "replace"), ("old", "new"), ("find", "replace"), ("original", "updated"), ("search", "replacement"))
 
 
-@dataclass(frozen=True)
-class Edit:
-    """Replace the lines `search` by the lines `replace`."""
-
-    search: str
-    replace: str
-
-
-class EditFailed(Exception):
-    """An edit that does not apply. The message says which, why, and what stands there."""
-
-
-def find_edits(text: str, blocks: Sequence[Block]) -> list[Edit]:
+def find_edits(layout: Layout) -> list[Edit]:
     """The edits in a reply, in order; none when it holds none.
 
     Raises:
         EditFailed: a SEARCH without its `=======`.
     """
-    edits = _marked(text) or _tagged(text) or _listed(text) or _hunks(text, blocks) or _headed(blocks)
+    text, blocks = layout.text, layout.blocks
+    edits = _marked(text) or _tagged(text) or _listed(text) or _hunks(layout) or _headed(blocks)
     return [edit for edit in edits if edit.search.strip() or edit.replace.strip()]
 
 
@@ -76,42 +51,51 @@ def _marked(text: str) -> list[Edit]:
     search: list[str] | None = None
     replace: list[str] | None = None
 
-    def close() -> None:
+    def close(*, marked: bool = True) -> None:
         nonlocal search, replace
         if search is not None and replace is None:
             raise EditFailed(f"edit {len(edits) + 1} has no ======= line between what to find and what to put there")
         if search is not None and replace is not None:
-            edits.append(Edit(_unfenced(search), _unfenced(replace)))
+            edits.append(Edit(_unfenced(search), _unfenced(replace), marked))
         search = replace = None
 
     for line in text.split("\n"):
-        mark = line.strip(" \t*`_")  # markers may be set in bold, or as code
+        mark = line[:_LONGEST].strip(" \t*`_\\")  # markers may be set in bold, as code, or escaped
         if _START.match(mark):
             close()
             search = []
-        elif search is None:
+        elif search is None or (replace is None and _is_place(mark, search)):
             continue
         elif replace is None and _MIDDLE.match(mark):
             replace = []
         elif replace is not None and (_END.match(mark) or _MIDDLE.match(mark)):
             close()
-        elif replace is not None and _FENCE.match(line) and any(part.strip() for part in replace):
+        elif replace is not None and _FENCE.match(line[:_LONGEST]) and any(part.strip() for part in replace):
             close()  # the end was forgotten
         else:
             (search if replace is None else replace).append(line)
-    close()
+    close(marked=False)
     return edits
 
 
+def _is_place(mark: str, search: list[str]) -> bool:
+    """Whether a line says where the lines stand, as some formats do, or only sets that apart from them."""
+    return bool(_PLACE.match(mark)) or (not any(search) and set(mark) == {"-"})
+
+
 def _unfenced(lines: list[str]) -> str:
-    kept = [line for line in lines if not _FENCE.match(line)]
+    kept = [line for line in lines if not _FENCE.match(line[:_LONGEST])]
     return "\n".join(kept).strip("\n")
 
 
 def _tagged(text: str) -> list[Edit]:
-    if text.count("<") > _MANY:
-        return []
-    return [Edit(found[2].strip("\n"), found[4].strip("\n")) for found in _PAIRS.finditer(text)]
+    """Pairs of tags, `<search>` and `<replace>`."""
+    for old, new in _TAGS:
+        olds, news = (re.split(rf"<{tag}>|</{tag}>", text, flags=re.I) for tag in (old, new))
+        if len(olds) > 2 and len(olds) == len(news) and len(olds) % 2:
+            pairs = zip(olds[1::2], news[1::2], strict=True)
+            return [Edit(search.strip("\n"), replace.strip("\n")) for search, replace in pairs]
+    return []
 
 
 def _listed(text: str) -> list[Edit]:
@@ -125,24 +109,30 @@ def _listed(text: str) -> list[Edit]:
     return edits
 
 
-def _hunks(text: str, blocks: Sequence[Block]) -> list[Edit]:
+def _hunks(layout: Layout) -> list[Edit]:
     """A unified diff: in a block called so, or with `@@` lines; a context line may have lost its leading blank."""
-    bodies = [block.text for block in blocks if block.tag in ("diff", "patch") or re.search(r"^@@", block.text, re.M)]
-    if not bodies and re.search(r"^@@ .*@@", text, re.M):
-        bodies = [text[text.index("@@") :]]
+    diffs = [block for block in layout.blocks if block.tag in ("diff", "patch") or re.search(r"^@@", block.text, re.M)]
+    bodies = [(block.text, block.closed) for block in diffs]
+    if not bodies and (found := re.search(r"^@@ .*@@", layout.text, re.M)):
+        bodies = [(layout.text[found.start() :], layout.line_ended and _is_whole(layout.text[found.start() :]))]
     edits = []
-    for body in bodies:
-        for hunk in re.split(r"^(?:@@.*|[ \t]*\.{3}[ \t]*)$", body, flags=re.M):
-            lines = [
-                line for line in hunk.split("\n") if not re.match(r"(---|\+\+\+|diff |index |\\ No newline)", line)
-            ]
+    for body, closed in bodies:
+        for hunk in _HUNK.split(body):
+            lines = [line for line in hunk.split("\n") if not line.startswith(_HEADER)]
             if not any(line.startswith(("+", "-")) for line in lines):
                 continue
             plain = [line[1:] if line.startswith(" ") else line for line in lines]
             old = [plain[n] if line[:1] != "-" else line[1:] for n, line in enumerate(lines) if line[:1] != "+"]
             new = [plain[n] if line[:1] != "+" else line[1:] for n, line in enumerate(lines) if line[:1] != "-"]
-            edits.append(Edit("\n".join(old).strip("\n"), "\n".join(new).strip("\n")))
+            edits.append(Edit("\n".join(old).strip("\n"), "\n".join(new).strip("\n"), closed))
     return edits
+
+
+def _is_whole(diff: str) -> bool:
+    """Whether the last hunk has as many lines as its head says."""
+    head = list(_COUNTED.finditer(diff))[-1:]
+    lines = diff[head[0].end() :].split("\n")[1:] if head else []
+    return bool(head) and sum(line.startswith(("+", " ")) for line in lines) >= int(head[0][1] or 1)
 
 
 def _headed(blocks: Sequence[Block]) -> list[Edit]:
@@ -153,183 +143,3 @@ def _headed(blocks: Sequence[Block]) -> list[Edit]:
         if told or (_REPLACE_WHAT.search(old.heading) and _WITH.search(new.heading)):
             edits.append(Edit(old.text.strip("\n"), new.text.strip("\n")))
     return edits
-
-
-def apply(base: str, edits: Sequence[Edit]) -> str:
-    """`base` with every edit made, in order.
-
-    Raises:
-        EditFailed: one of them fits nowhere, or in several places, or all of them change nothing.
-    """
-    lines = base.rstrip("\n").split("\n")
-    for number, edit in enumerate(edits, 1):
-        name = "the edit" if len(edits) == 1 else f"edit {number} of {len(edits)}"
-        lines = _apply_one(lines, edit, name)
-    text = "\n".join(lines) + "\n"
-    if text.split() == base.split():
-        raise EditFailed("the edits change nothing: what they put in stands there already")
-    return text
-
-
-def _apply_one(lines: list[str], edit: Edit, name: str) -> list[str]:
-    search, replace = edit.search.split("\n"), edit.replace.split("\n") if edit.replace.strip() else []
-    if not edit.search.strip():
-        raise EditFailed(f"{name} has nothing between SEARCH and =======; copy there the lines to be replaced")
-    try:
-        start, end = _place(lines, search, name, edit)
-    except EditFailed:
-        start, end, names = _renamed(lines, search)
-        if not names:
-            raise
-        search = lines[start:end]
-        replace = [_TOKEN.sub(lambda found: names.get(found[0], found[0]), line) for line in replace]
-    if start < 0:
-        return lines
-    if end - start == 1 and len(search) == 1 and lines[start].count(edit.search) == 1 and len(replace) <= 1:
-        return [*lines[:start], lines[start].replace(edit.search, edit.replace), *lines[end:]]
-    there = lines[start:end]
-    replace = expand(replace, there) or replace
-    return [*lines[:start], *_settled(replace, search, there), *lines[end:]]
-
-
-def _place(lines: list[str], search: list[str], name: str, edit: Edit) -> tuple[int, int]:
-    """Where `search` stands: from, to. (-1, -1) when it is gone and what replaces it stands there already."""
-    if any(is_elision(line) for line in search) and (found := _around(lines, search)) is not None:
-        return found
-    ways: tuple[Callable[[str], str], ...] = (str.rstrip, str.strip, _squeezed)
-    for way in ways:
-        places = _exact(lines, search, way)
-        if len(places) > 1:
-            where = ", ".join(str(start + 1) for start, _ in places[:6])
-            raise EditFailed(
-                f"{name} fits in {len(places)} places (lines {where}): give more lines around it, so that one is meant"
-            )
-        if places:
-            return places[0]
-    if len(search) == 1:
-        inside = [number for number, line in enumerate(lines) if edit.search.strip() in line]
-        if len(inside) == 1:
-            edit_line = lines[inside[0]]
-            if edit_line.count(edit.search) == 1:
-                return inside[0], inside[0] + 1
-    try:
-        return _closest(lines, search, name)
-    except EditFailed:
-        if edit.replace.strip() and _exact(lines, edit.replace.split("\n"), str.strip):
-            return -1, -1
-        raise
-
-
-def _renamed(lines: list[str], search: list[str]) -> tuple[int, int, dict[str, str]]:
-    """The only place that equals `search` but for some names, each of which stands for one of the program.
-
-    Returns:
-        From, to, and the program's name for each other one; no names where there is no such place, or several, where
-        more names differ than agree, or where a differing name is one of the program.
-    """
-    filled = [number for number, line in enumerate(lines) if line.strip()]
-    wanted = [_TOKEN.findall(line) for line in search if line.strip()]
-    own = set(_TOKEN.findall("\n".join(lines)))
-    found = []
-    for first in range(len(filled) - len(wanted) + 1):
-        run = filled[first : first + len(wanted)]
-        there = [_TOKEN.findall(lines[number]) for number in run]
-        if list(map(len, there)) != list(map(len, wanted)):
-            continue
-        pairs = {pair for theirs, ours in zip(wanted, there, strict=True) for pair in zip(theirs, ours, strict=True)}
-        if len(dict(pairs)) < len(pairs):
-            continue
-        other = {theirs: ours for theirs, ours in pairs if theirs != ours}
-        one_to_one = len({ours for _, ours in pairs}) == len(pairs)
-        names = all(each.isidentifier() for pair in other.items() for each in pair) and not own & other.keys()
-        agreeing = sum(theirs.isidentifier() for theirs, ours in pairs if theirs == ours)
-        if one_to_one and names and 0 < len(other) <= agreeing:
-            found.append((run[0], run[-1] + 1, other))
-    return found[0] if len(found) == 1 else (0, 0, {})
-
-
-def _exact(lines: list[str], search: list[str], way: Callable[[str], str]) -> list[tuple[int, int]]:
-    """The runs of lines that equal `search` when each is seen through `way`, blank lines aside."""
-    wanted = [way(line) for line in search if line.strip()]
-    filled = [(number, way(line)) for number, line in enumerate(lines) if line.strip()]
-    found = []
-    for first in range(len(filled) - len(wanted) + 1):
-        run = filled[first : first + len(wanted)]
-        if [text for _, text in run] == wanted:
-            found.append((run[0][0], run[-1][0] + 1))
-    return found
-
-
-def _around(lines: list[str], search: list[str]) -> tuple[int, int] | None:
-    """A search text that leaves lines out: from where its first part stands to where its last does."""
-    marks = [number for number, line in enumerate(search) if is_elision(line)]
-    head, tail = search[: marks[0]], search[marks[-1] + 1 :]
-    heads = _exact(lines, head, str.strip) if any(line.strip() for line in head) else [(0, 0)]
-    if len(heads) != 1:
-        return None
-    if not any(line.strip() for line in tail):
-        return heads[0]
-    tails = [place for place in _exact(lines, tail, str.strip) if place[0] >= heads[0][1]]
-    return (heads[0][0], tails[0][1]) if tails else None
-
-
-def _closest(lines: list[str], search: list[str], name: str) -> tuple[int, int]:
-    wanted = [_squeezed(line) for line in search if line.strip()]
-    filled = [number for number, line in enumerate(lines) if line.strip()]
-    rated = []
-    for first, length in _likely(lines, filled, search, len(wanted)):
-        start, end = filled[first], filled[first + length - 1] + 1
-        there = [_squeezed(line) for line in lines[start:end] if line.strip()]
-        ratio = SequenceMatcher(None, "\n".join(there), "\n".join(wanted), autojunk=False).ratio()
-        rated.append((ratio, start, end))
-    if not rated:
-        raise EditFailed(f"{name} is longer than the program that it is to change")
-    best, start, end = max(rated, key=lambda place: (place[0], -abs(place[2] - place[1] - len(wanted))))
-    elsewhere = max((rate for rate, low, high in rated if high <= start or low >= end), default=0.0)
-    enough = ALIKE[len(wanted) == 1]
-    if best >= enough and best - elsewhere >= _LEAD:
-        return start, end
-    shown = "\n".join(f"{number + 1:4} | {lines[number]}" for number in range(start, min(end, start + 8)))
-    why = "is nowhere in the program" if best < enough else "is much like several places"
-    raise EditFailed(
-        f"{name}: its SEARCH text {why}. The closest is line {start + 1} ({best:.0%} alike):\n{shown}\n"
-        "copy the lines exactly as they stand"
-    )
-
-
-def _likely(lines: list[str], filled: list[int], search: list[str], size: int) -> list[tuple[int, int]]:
-    """The runs of about `size` filled lines, as (first, length), that share most words with `search`."""
-    words = [Counter(re.findall(r"\w+|[^\w\s]", lines[number])) for number in filled]
-    wanted = Counter(re.findall(r"\w+|[^\w\s]", "\n".join(search)))
-    rated = []
-    for length in range(max(1, size - 2), size + 3):
-        for first in range(len(filled) - length + 1):
-            there = sum((words[number] for number in range(first, first + length)), Counter[str]())
-            shared = (there & wanted).total()
-            rated.append((2 * shared / max(1, there.total() + wanted.total()), first, length))
-    return [(first, length) for _, first, length in sorted(rated, reverse=True)[:_COMPARED]]
-
-
-def _squeezed(line: str) -> str:
-    return re.sub(r"\s+", "", re.sub(r"\s#.*$", "", line))
-
-
-def _settled(replace: list[str], search: list[str], there: list[str]) -> list[str]:
-    """`replace` moved to the indentation of the lines it comes in for: a line kept from `search` has that of the
-    program, any other the distance to the kept line before it that it had in the reply."""
-    real = {line.strip(): line for line in there if line.strip()}
-    old = next((line for line in search if line.strip()), "")
-    new = next((line for line in there if line.strip()), "")
-    shift = _indent(new) - _indent(old)
-    out = []
-    for line in replace:
-        bare = line.strip()
-        if bare in real and any(bare == part.strip() for part in search):
-            shift = _indent(real[bare]) - _indent(line)
-        out.append(" " * max(0, _indent(line) + shift) + bare if bare else "")
-    return out
-
-
-def _indent(line: str) -> int:
-    line = line.expandtabs(4)
-    return len(line) - len(line.lstrip())

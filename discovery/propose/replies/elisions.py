@@ -13,15 +13,15 @@ _WORDS = (
     r"|same (?:as|code)|as (?:before|above)|previous code|original code|code (?:here|above|below))"
 )
 _ELISION = re.compile(
-    r"^\s*(?:#|//)?\s*[\[(<{]?\s*(?:\.{3}|…)\s*[\])>}]?\s*$"  # ... or # ...
-    rf"|^\s*(?:#|//)?\s*[\[(<{{]?\s*(?:\.{{3}}|…)[^=]*\b{_WORDS}\b.*$"  # ... rest unchanged ...
-    rf"|^\s*(?:#|//)\s*[^=]*\b{_WORDS}\b[^=]*(?:\.{{3}}|…)\s*[\])>}}]?\s*$"  # rest of the code ...
-    r"|^\s*(?:#|//)\s*[\[(<]?\s*(?:the )?(?:rest|remainder|remaining|existing|unchanged|same as (?:before|above"
+    r"(?:#|//)?\s*[\[(<{]?\s*(?:\.{3}|…)\s*[\])>}]?$"  # ... or # ...
+    r"|(?:#|//)\s*(?:\.{3}|…).*$"  # # ... whatever it says
+    rf"|[\[(<{{]?\s*(?:\.{{3}}|…)[^=]*\b{_WORDS}\b.*$"  # ... rest unchanged ...
+    rf"|(?:#|//)\s*[^=]*\b{_WORDS}\b[^=]*(?:\.{{3}}|…)\s*[\])>}}]?$"  # rest of the code ...
+    r"|(?:#|//)\s*[\[(<]?\s*(?:the )?(?:rest|remainder|remaining|existing|unchanged|same as (?:before|above"
     r"|original|the)|no changes?)(?: (?:of|code|lines|the|this|function|program|logic|is|are|part|it|here|stays?"
-    r"|remains?|below|above|unchanged|same|as|before|original|in|body|implementation|rule))*[\])>.]*\s*$",
+    r"|remains?|below|above|unchanged|same|as|before|original|in|body|implementation|rule))*[\])>.]*$",
     re.I,
 )
-
 _LONG = 200  # signs; a longer line says more than that something is left out
 
 _ANNOTATED = re.compile(r"^(\w+): (\w+) = (.*)$", re.M)
@@ -36,9 +36,9 @@ def expand(lines: Sequence[str], base: Sequence[str]) -> list[str] | None:
     """`lines` with each elision replaced by the lines of `base` that stand between its neighbours there.
 
     Returns:
-        None when there is no elision, or a neighbour is not in `base`.
+        None when there is no elision, nothing else, or a neighbour is not in `base`.
     """
-    if not any(is_elision(line) for line in lines):
+    if not any(is_elision(line) for line in lines) or not any(line.strip() and not is_elision(line) for line in lines):
         return None
     out: list[str] = []
     cursor = 0
@@ -73,10 +73,14 @@ def merged(part: str, base: str) -> str | None:
     """`base` with the top-level definitions of `part` in place of its own; new ones stand before the last.
 
     Returns:
-        None when either is no Python, nothing of `base` would change, or nothing of it would stay.
+        None when either is no Python, nothing of `base` would change, nothing of it would stay, or what stays calls a
+        function that takes other arguments now.
     """
     ours, theirs = _definitions(part), _definitions(base)
     if not ours.keys() & theirs.keys() or theirs.keys() <= ours.keys():
+        return None
+    stays = "\n".join(text for name, (_, _, text) in theirs.items() if name not in ours)
+    if any(re.search(rf"\b{re.escape(name)}\(", stays) for name in _reshaped(part, base)):
         return None
     lines = base.rstrip("\n").split("\n")
     new = [text for name, (_, _, text) in ours.items() if name not in theirs]
@@ -87,6 +91,21 @@ def merged(part: str, base: str) -> str | None:
         if start == last and new:
             lines[start:start] = [line for text in new for line in (*text.split("\n"), "", "")]
     return "\n".join(lines) + "\n"
+
+
+def _reshaped(part: str, base: str) -> list[str]:
+    """Names of the functions of `base` that take other arguments in `part`."""
+    old, new = _arguments(base), _arguments(part)
+    return [name for name, taken in new.items() if name in old and taken != old[name]]
+
+
+def _arguments(source: str) -> dict[str, tuple[int, int]]:
+    """For each function at the top, how many arguments it needs, and how many it takes by position."""
+    return {
+        node.name: (len(node.args.args) - len(node.args.defaults), len(node.args.args))
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def _definitions(source: str) -> dict[str, tuple[int, int, str]]:

@@ -73,9 +73,11 @@ def _prefixes(text: str) -> str:
     several = len(filled) > 1 or bool(re.match(r"\s*\d+\s*\|", text))
     if several and len(filled) == len(numbers) and all(later > number for number, later in pairwise(numbers)):
         return "\n".join(_NUMBERED.sub("", line, count=1) for line in lines)
+    if len(filled) > 1 and filled[0].startswith(">>>"):  # what has no prompt is output
+        return "\n".join(line[4:] for line in lines if line.startswith((">>>", "...")))
     if len(filled) > 1 and all(re.fullmatch(r"`[^`]+`[.,;]?", line.strip()) for line in filled):
         return "\n".join(line.strip().rstrip(".,;").strip("`") for line in lines)
-    for marks in ((">>> ", "... ", ">>>", "..."), ("> ", ">"), ("+ ", "+"), ("- ",), ("* ",), ("\u2022 ",)):
+    for marks in (("> ", ">"), ("+ ", "+"), ("- ",), ("* ",), ("\u2022 ",)):
         if filled and all(line.lstrip().startswith(marks) for line in filled):
             cut = marks if marks[0] != "+ " else ("+",)
             return "\n".join(_cut(line, cut) for line in lines)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from discovery.propose.replies.mend import mended
 
-__all__ = ["Names", "belonging", "goes_on", "names_of", "unfinished"]
+__all__ = ["Names", "alters", "belonging", "continued", "goes_on", "leaves_open", "names_of", "parsed", "renamed"]
+
+_OVERLAP = 40  # lines that a piece may say again of the one before it
 
 
 class Names(NamedTuple):
@@ -28,12 +30,17 @@ class Names(NamedTuple):
 def names_of(text: str) -> Names:
     """The names of `text`; none where it has not the syntax of Python, whatever is mended."""
     for version, _ in mended(text):
-        try:
-            tree = ast.parse(version)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        return _names(tree)
+        if (tree := parsed(version)) is not None:
+            return _names(tree)
     return Names(frozenset(), frozenset(), frozenset())
+
+
+def parsed(text: str) -> ast.Module | None:
+    """`text` as Python; None where it is none."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _names(tree: ast.Module) -> Names:
@@ -66,17 +73,27 @@ def _binds(node: ast.AST) -> set[str]:
     return set()
 
 
-def unfinished(text: str) -> bool:
-    """Whether `text`, which nothing ends, may have been cut off: it ends within a function that returns on no last
-    path, or is a list of statements, which one more may always follow."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    last = tree.body[-1] if tree.body else None
-    if isinstance(last, ast.FunctionDef):
-        return not _returns(last.body)
-    return not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
+def renamed(text: str, name: str, other: str) -> str:
+    """`text`, which is Python, with `other` wherever it uses `name`; strings and keys stay."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id == name:
+            node.id = other
+    return ast.unparse(tree)
+
+
+def leaves_open(tree: ast.Module) -> bool:
+    """Whether the last statement is a function whose end is reached, so that more of it may follow."""
+    return bool(tree.body) and not _closed(tree.body[-1])
+
+
+def _closed(last: ast.stmt) -> bool:
+    match last:
+        case ast.FunctionDef(body=body):
+            return _returns(body)
+        case ast.ClassDef(body=body):
+            return _closed(body[-1])
+    return True
 
 
 def _returns(body: Sequence[ast.stmt]) -> bool:
@@ -98,19 +115,23 @@ def _returns(body: Sequence[ast.stmt]) -> bool:
 
 
 def goes_on(first: str, second: str) -> bool:
-    """Whether `second` begins within the function that `first` leaves unfinished, so that only both make sense."""
+    """Whether `second` begins within a function that `first` leaves open, so that only both together make sense."""
     start = next((line for line in second.split("\n") if line.strip()), "")
     if not start[:1].isspace() or not re.search(r"^def ", first, re.M):
         return False
-    return (unfinished(first) or not _is_python(first)) and _is_python(f"{first.rstrip()}\n{second}")
-
-
-def _is_python(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    own = {line.strip() for line in first.split("\n")}
+    tree = parsed(first)
+    if (tree is not None and not leaves_open(tree)) or all(line.strip() in own for line in second.split("\n")):
         return False
-    return True
+    return parsed(continued(first, second)) is not None
+
+
+def continued(first: str, second: str) -> str:
+    """`first` with `second` behind it, without the lines at its end that `second` says again."""
+    ours, theirs = first.rstrip().split("\n"), second.strip("\n").split("\n")
+    most = min(len(ours), len(theirs), _OVERLAP)
+    again = next((size for size in range(most, 0, -1) if ours[-size:] == theirs[:size]), 0)
+    return "\n".join([*ours, *theirs[again:]])
 
 
 def belonging(texts: Sequence[str], chosen: int) -> list[int]:
@@ -132,3 +153,23 @@ def belonging(texts: Sequence[str], chosen: int) -> list[int]:
             parts.append(number)
             assigned |= there.assigned
     return sorted(parts)
+
+
+def alters(part: str, text: str) -> Literal["functions", "lines", ""]:
+    """What of the program `text` the piece `part` writes differently: functions or other definitions of its top, lines
+    within them, or nothing. Lines of the program that are only repeated, and uses of it, alter nothing."""
+    own, lines = names_of(text), {line.strip() for line in text.split("\n")}
+    if all(line.strip() in lines or line.strip().startswith("#") for line in part.split("\n")):
+        return ""
+    there = names_of(part)
+    if there.bound & own.bound:
+        return "functions"
+    tree = next((tree for version, _ in mended(part) if (tree := parsed(version)) is not None), None)
+    if tree is None:
+        heads = re.findall(r"^\s*def (\w+)", part, re.M)
+        return "functions" if own.defined.intersection(heads) else ""
+    program = parsed(text)
+    if program is None or there.free & own.defined:
+        return ""
+    returns = any(isinstance(node, ast.Return) for node in tree.body)
+    return "lines" if returns or _stored(tree) & _stored(program) else ""

@@ -13,8 +13,10 @@ __all__ = ["answer", "first_line", "foreign_language", "idea", "instructs", "one
 _IDEA_LENGTH = 240
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|reasoning|reflection|scratchpad)>", re.I)
 _BREAK = re.compile(r"<br ?/?>\n?", re.I)
+#: What begins a turn of the user, which the model invented.
+_TURN = re.compile(r"<\|im_start\|>user|<\|start_header_id\|>user|<start_of_turn>user|\[INST\]")
 _TOKENS = re.compile(
-    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|</?s>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
+    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|</?s>|<end_code>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
     re.I,
 )
 #: Channels of a chat format that hold thinking, up to the next that does not.
@@ -72,6 +74,8 @@ def answer(text: str, *, cut_short: bool = False) -> str:
     Thinking that never ends holds the answer where its last line with an idea is followed by a whole block, unless the
     model was stopped.
     """
+    if invented := _TURN.search(text, len(text) - len(text.lstrip()) + 1):
+        text = text[: invented.start()] if text[: invented.start()].strip() else text
     text = _TOKENS.sub("", _CHANNEL.sub("", text) if "<|channel|>final" in text else text)
     if len(_BREAK.findall(text)) > 2:
         text = _BREAK.sub("\n", text)

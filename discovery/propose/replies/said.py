@@ -1,4 +1,7 @@
-"""Programs that a reply tells in its sentences: lines in backticks, and changes of one line or one term of the base."""
+"""Programs that a reply tells: line by line in a list or a table, in sentences, or as a change of the base.
+
+A step that is told in words only is a line that is missing, so that all items of a list hold code, or none is read.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from discovery.propose.replies.blocks import Block
-from discovery.propose.replies.spans import CODE
+from discovery.propose.replies.spans import CODE, ENDED
 
 __all__ = ["changed", "told"]
 
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_ITEM = re.compile(r"^(?:[-*\u2022]|\d{1,3}[.):])\s++(.*)$")
 _SWAP = re.compile(
     r"\b(?:replac\w+|chang\w+|swap\w*|substitut\w+)\s+`([^`\n]+)`\s+(?:with|by|to|for|into|\u2192|->)\s+`([^`\n]+)`",
     re.I,
 )
-_LINE = re.compile(r"\b(?:change|replace|modify|update|rewrite|set)\b[^.]{0,30}\bline (\d{1,4})\b", re.I)
-_ITEM = re.compile(r"^[ \t]*(?:[-*\u2022]|\d{1,3}[.):])[ \t]", re.M)
+_LINE = re.compile(r"\b(?:change|replace|modify|update|rewrite|set)\b[^.\n]{0,30}\bline (\d{1,4})\b", re.I)
 _OTHER = re.compile(
     r"\b(?:instead|rather|original\w*|current\w*|parent|before|previous\w*|old|not|no longer|remove\w*|drop\w*|could"
     r"|might|or|either|alternativ\w*|was|were|try|tried)\b",
@@ -24,16 +27,38 @@ _OTHER = re.compile(
 )
 
 
-def told(prose: str) -> Iterator[str]:
-    """Lines of code in backticks within sentences, where no sentence speaks of another program or of a choice.
+def told(text: str, *, line_ended: bool) -> Iterator[str]:
+    """The lines of code that a text without blocks tells, at least two."""
+    if not line_ended and not ENDED.search(text.rstrip()[-1:]) and text.rstrip()[-1:] not in ("`", ";", "|"):
+        return  # it ends within a sentence
+    lines = [line.strip() for line in text.split("\n")]
+    rows = [line for line in lines if line.startswith("|") and not set(line) <= set("|-: ")][1:]  # the first is a head
+    items = [found[1] for line in lines if (found := _ITEM.match(line))]
+    alone = [found[1] for line in lines if (found := re.fullmatch(r"`([^`]+)`[.,;]?", line))]
+    for parts in (rows, items, alone):
+        code = [_code(part) for part in parts]
+        if any(code):
+            if all(code) and len(code) > 1 and not any(CODE.match(line) for line in lines):
+                yield "\n".join(code)
+            return
+    yield from _spoken(text)
 
-    Not those of a list: an item that holds none may be a step told in words.
-    """
-    if _ITEM.search(prose):
-        return
-    lines = [found[1].strip() for found in _SPAN.finditer(prose)]
-    code = [line for line in lines if CODE.match(line)]
-    if len(code) > 1 and len(set(code)) == len(code) and not _OTHER.search(_SPAN.sub("", prose)):
+
+def _code(item: str) -> str:
+    """The one line of code in an item, in backticks or alone; "" where there is none, or more than one."""
+    spans = [found[1].strip() for found in _SPAN.finditer(item)]
+    found = [span for span in spans if CODE.match(span)] or ([item] if CODE.match(item) and not spans else [])
+    return found[0] if len(found) == 1 else ""
+
+
+def _spoken(text: str) -> Iterator[str]:
+    """Lines of code in backticks within sentences, where no sentence speaks of another program or of a choice."""
+    code = [found[1].strip() for found in _SPAN.finditer(text) if CODE.match(found[1])]
+    several = [line for line in code if ";" in line]
+    if len(several) == 1 == len(code):
+        code = [part.strip() for part in several[0].split(";") if part.strip()]
+    distinct = len(code) > 1 and len(set(code)) == len(code) and text.count("`") % 2 == 0
+    if distinct and not _OTHER.search(_SPAN.sub("", text)):
         yield "\n".join(code)
 
 
@@ -56,5 +81,5 @@ def changed(prose: str, blocks: Sequence[Block], base: str) -> Iterator[str]:
 
 def _target(line: str) -> str:
     """What a line assigns to, without blanks; "" where it assigns nothing."""
-    found = re.match(r"\s*([\w\s,:.\[\]\"']+?)\s*[-+*/]?=[^=]", line)
-    return "" if found is None else "".join(found[1].split())
+    found = re.match(r"([\w,:.\[\]\"']+?)[-+*/]?=[^=]", "".join(line.split()))
+    return "" if found is None else found[1]

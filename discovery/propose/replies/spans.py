@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-__all__ = ["CODE", "ENDED", "bare_spans", "is_prose"]
+__all__ = ["CODE", "ENDED", "Span", "bare_spans", "is_prose", "says"]
 
 #: What a line of code looks like, in a language whose blocks are indented.
 CODE = re.compile(
@@ -17,23 +18,44 @@ _WORD = re.compile(r"^[(\"'*_`]*[^\W\d_]{1,}(?:['\u2019-][^\W\d_]+)*[)\"'*_`,.;:
 #: How a sentence, or what announces something, ends.
 ENDED = re.compile(r"[.!?:)*_\u3002\uff01\uff1f\uff1a]\s*$")
 #: A line that is nothing but marks of some markup.
-_MARKUP = re.compile(r"^\s*(?:\[/?\w+\]|</?\w[^<>]*>|\\(?:begin|end)\{\w+\}|#\+\w+.*|[\W_]*)\s*$")
+_MARKUP = re.compile(r"(?:\[/?\w+\]|</?\w[^<>]*>|\\(?:begin|end)\{\w+\}|#\+\w+.*|[\W_]*+)$")
 _USE = re.compile(r"^(print\(|assert\b|if __name__\b)")
 _IMPORT = re.compile(r"^(import \w|from \w[\w.]* import )")
+_HEAD = re.compile(r"def \w+\(|class \w+[(:]|if __name__\b")
+_LETTERS = re.compile(r"[^\W\d_]{3}")
 _LAST = 3  # top-level lines at the end that may be uses of the program
 
 
 def is_prose(line: str) -> bool:
     """Whether a line is text of a natural language, blank, or only markup, rather than code not understood."""
     bare = line.strip()
-    if _MARKUP.match(line) or not re.search(r"[=(\[{]", bare):
+    if _HEAD.match(bare):
+        return False
+    if _MARKUP.match(bare) or not re.search(r"[=(\[{]", bare):
         return True
     words = bare.split()
     plain = sum(bool(_WORD.match(word)) for word in words)
     return plain >= 3 and plain >= 0.6 * len(words)
 
 
-def bare_spans(text: str) -> Iterator[str]:
+def says(text: str) -> bool:
+    """Whether `text` holds a line that can be no beginning of a line of code: words, or marks of some markup."""
+    for line in text.split("\n"):
+        bare = line.strip()
+        words = [word for word in bare.split() if _LETTERS.search(word)]
+        if bare and is_prose(line) and (len(words) > 2 or _MARKUP.match(bare) or (words and ENDED.search(bare))):
+            return True
+    return False
+
+
+class Span(NamedTuple):
+    """Lines that look like code, and the text behind them."""
+
+    text: str
+    rest: str
+
+
+def bare_spans(text: str) -> Iterator[Span]:
     """Spans of lines that look like code, the longest reading first.
 
     What is left out is prose, imports before the code, or uses of the program after it: a line that looks like part of
@@ -44,7 +66,7 @@ def bare_spans(text: str) -> Iterator[str]:
     flush = [number for number in marks if not lines[number][:1].isspace()]
     if not flush:
         if marks:  # an indented block, as Markdown has them
-            yield "\n".join(lines[marks[0] : marks[-1] + 1])
+            yield _span(lines, marks[0], marks[-1])
         return
     last = marks[-1]
     while last + 1 < len(lines) and (lines[last + 1][:1].isspace() or not lines[last + 1].strip()):
@@ -55,7 +77,11 @@ def bare_spans(text: str) -> Iterator[str]:
         earlier = [number - 1 for number in reversed(flush[-_LAST:]) if number > start]
         for end in dict.fromkeys((last, marks[-1], *earlier)):
             if _may_end(lines[start : end + 1], lines[end + 1 :]):
-                yield "\n".join(lines[start : end + 1])
+                yield _span(lines, start, end)
+
+
+def _span(lines: list[str], first: int, last: int) -> Span:
+    return Span("\n".join(lines[first : last + 1]), "\n".join(lines[last + 1 :]))
 
 
 def _may_end(kept: list[str], dropped: list[str]) -> bool:
@@ -68,7 +94,7 @@ def _may_end(kept: list[str], dropped: list[str]) -> bool:
         is_use = bool(_USE.match(line) or (not line[:1].isspace() and use.match(line)))
         comment = line.lstrip().startswith("#")
         ended = not before.strip() or bool(ENDED.search(line)) or is_prose(before)
-        told = is_prose(line) and (ended or bool(_MARKUP.match(line)))
+        told = is_prose(line) and (ended or bool(_MARKUP.match(line.strip())))
         if not (is_use or comment or told or (inside and line[:1].isspace())):
             return False
         inside = is_use or (inside and (line[:1].isspace() or not line.strip()))
