@@ -109,6 +109,8 @@ _LINES, _KEPT = 4, 24
 _MANY_LINES, _AROUND = 16, Fraction(1, 500)
 #: How far above the target lines are held there.
 _ABOVE, _LITTLE = Fraction(1, 10**5), Fraction(1, 10**8)
+#: A box of this width may take so many times the work of others.
+_NARROW, _MORE = Fraction(1, 16), 10
 #: Weights of mixtures are multiples of 1 / these: round ones first.
 _GRIDS = (24, 1000, 10**6)
 
@@ -223,7 +225,7 @@ class _Search:
         mixtures = list(dict.fromkeys([*self.proved, *box.mixtures]))
         own: list[Mixture] = list(box.mixtures)
         for _ in range(self.patience.rounds):
-            answer = self.asked(self.relaxation.text(box.box, axioms, mixtures))
+            answer = self.patiently(box, self.relaxation.text(box.box, axioms, mixtures))
             if answer.get("answer") == "unsat":
                 self.finish(box, sorted(axioms), mixtures)
                 return []
@@ -247,12 +249,19 @@ class _Search:
             return None
         return self.halves(_Open(box.box, box.depth, axioms - self.always, own[-_KEPT:]), given)
 
-    def asked(self, text: str) -> dict[str, Any]:
+    def patiently(self, box: _Open, text: str) -> dict[str, Any]:
+        """The answer for a box, with more work where it is so narrow that cutting it would help little."""
+        answer = self.asked(text)
+        narrow = all(high - low <= _NARROW for low, high in box.box.values())
+        return self.asked(text, more=_MORE) if narrow and answer.get("answer") == "unknown" else answer
+
+    def asked(self, text: str, *, more: int = 1) -> dict[str, Any]:
         if self.found.questions >= self.patience.questions:
             return {"failed": f"{self.patience.questions} questions were asked"}
         self.found.questions += 1
         started = time.monotonic()
-        answer = self.solver.decide(text, ordering=4, work=self.patience.work, seconds=self.patience.seconds)
+        work, seconds = more * self.patience.work, more * self.patience.seconds
+        answer = self.solver.decide(text, ordering=4, work=work, seconds=seconds)
         self.found.seconds += time.monotonic() - started
         self.found.clock |= bool(answer.get("clock")) or answer.get("reason") == "timeout"
         return answer

@@ -10,6 +10,7 @@ of the worst case in floating point; never an upper one, and never a proof.
 from __future__ import annotations
 
 import random
+from itertools import islice, product
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,9 @@ _RADIUS, _SMALLEST, _GAIN = 0.25, 0.004, 1e-6
 #: Steps from one start, and simplex iterations of one linear program.
 _STEPS, _ITERATIONS = 30, 20_000
 
+#: Ways to clip that are tried from each start.
+_REGIMES = 9
+
 
 def ascend(
     system: System, *, starts: int, lines: Collection[int], enough: float, seconds: float = 60.0
@@ -54,8 +58,8 @@ def ascend(
     model = _Model(system, lines)
     rng = random.Random(0)
     best: tuple[float, Vector] | None = None
-    for number in range(starts):
-        found = model.climb(model.start(rng if number else None), enough)
+    for number, regime in product(range(starts), model.regimes()):
+        found = model.climb(model.start(rng if number else None), enough, regime)
         if found is not None and (best is None or found[0] > best[0]):
             best = found
         if best is not None and best[0] >= enough:
@@ -88,6 +92,9 @@ class _Model:
         self.high = np.array([*(1e3 if each.high is None else float(each.high) for each in ranges), 1.0])
         self._arrays(constraints)
         self.moving = self._moving(constraints)
+        #: What clipping takes away: in products, but with factors that a regime holds at 0.
+        self.unbounded = np.array([name.endswith((" below", " above")) for name in self.names])
+        self.bounds = self.low, self.high, self.moving
         self.groups = _groups(system, self.place)
 
     def _arrays(self, constraints: Sequence[Constraint]) -> None:
@@ -122,8 +129,30 @@ class _Model:
             point[group] = np.array(shares[: len(group)]) / sum(shares)
         return point
 
-    def climb(self, point: Vector, enough: float) -> tuple[float, Vector] | None:
-        """A local maximum near `point`."""
+    def regimes(self) -> list[dict[int, float]]:
+        """Places held at a value: each clipped weight is what is computed, or 0, or 1; at most `_REGIMES` of them.
+
+        Then nothing is left of products such as `below * weight = 0`.
+        """
+        weights = [name for name in self.names if f"{name} below" in self.place]
+        found: list[dict[int, float]] = []
+        for chosen in islice(product((None, 0.0, 1.0), repeat=len(weights)), _REGIMES):
+            held: dict[int, float] = {}
+            for name, value in zip(weights, chosen, strict=True):
+                below, above = self.place[f"{name} below"], self.place[f"{name} above"]
+                held |= {below: 0.0} if value != 0.0 else {}
+                held |= {above: 0.0} if value != 1.0 else {}
+                held |= {} if value is None else {self.place[name]: value}
+            found.append(held)
+        return found
+
+    def climb(self, point: Vector, enough: float, regime: Mapping[int, float]) -> tuple[float, Vector] | None:
+        """A local maximum near `point`, some places held."""
+        low, high, moving = self.low.copy(), self.high.copy(), self.moving.copy()
+        point = point.copy()
+        for place, value in regime.items():
+            low[place] = high[place] = point[place] = value
+        self.bounds = low, high, moving & ~self.unbounded
         best = self.solved(point, 0.0)
         if best is None and (step := self.solved(point, 1.0)) is not None:
             best = self.solved(step[1], 0.0)
@@ -155,8 +184,9 @@ class _Model:
         constant = np.bincount(self.rows, value, len(self.least)) - np.bincount(
             row, entry * point[column], len(self.least)
         )
-        low = np.where(self.moving, np.maximum(self.low, point - radius), self.low)
-        high = np.where(self.moving, np.minimum(self.high, point + radius), self.high)
+        least, most, moving = self.bounds
+        low = np.where(moving, np.maximum(least, point - radius), least)
+        high = np.where(moving, np.minimum(most, point + radius), most)
         return _optimum(row, column, entry, self.least - constant, self.most - constant, low, high)
 
 
