@@ -21,6 +21,9 @@ from discovery.tasks.nash.vocabulary import words
 
 __all__ = ["NashLanguage"]
 
+#: Probability that a program which seems longer than it needs to be is answered by the shorter one.
+_SHORTER = 0.7
+
 
 class NashLanguage:
     """Implements `discovery.task.Language` for algorithms that construct strategies.
@@ -64,7 +67,11 @@ class NashLanguage:
         return source_of(self._short(form, program.key), self.words)
 
     def answer(self, program: Program, verdict: Verdict, rng: random.Random) -> str:
-        """See `discovery.task.Answering`: `program` with statements that answer its worst case."""
+        """See `discovery.task.Answering`: `program` with statements that answer its worst case, or without those that
+        its verdict says are idle."""
+        shorter = verdict.evidence.get("shorter")
+        if isinstance(shorter, str) and rng.random() < _SHORTER:
+            return shorter
         worst = verdict.evidence.get("counterexample")
         if not isinstance(worst, dict):
             raise Rejected("expected a verdict with a counterexample")

@@ -296,4 +296,5 @@ def _evidence(outcome: Outcome | None, estimate: float | None, systems: Sequence
         "proof_seconds": outcome.proof_seconds,
         "proof": recipe(outcome.pieces, systems),
         "reasons": outcome.reasons[:10],
+        **({"shorter": outcome.shorter} if outcome.shorter else {}),
     }

@@ -18,11 +18,12 @@ from typing import Any
 
 from discovery.grammar.ir import Form
 from discovery.tasks.nash.compiler.system import System
+from discovery.tasks.nash.printing import source_of
 from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.descent import descended
 from discovery.tasks.nash.proof.outcome import SEARCH, Outcome
 from discovery.tasks.nash.proof.prove import by_clock, estimated, prove
-from discovery.tasks.nash.proof.several import fallen, idle, known_already, ordered, shown, value_of
+from discovery.tasks.nash.proof.several import fallen, known_already, ordered, shown, value_of, without_idle
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.relaxation import linear
 from discovery.tasks.nash.vocabulary import Words
@@ -77,8 +78,10 @@ class Course:
             if value >= KNOWN:
                 return known_already(systems, points, _MARKS, self.solver, _ONCE), True
         outcome = Outcome(estimate=value, counterexample=shown(systems, points), clock=any(map(by_clock, points)))
-        if (needless := idle(form, self.words, value, self.solver)) is not None:
-            outcome.reasons.append(f"without {needless} no better state was found: prove the shorter program instead")
+        shorter = without_idle(form, self.words, value, self.solver)
+        if shorter != form:
+            outcome.shorter = source_of(shorter, self.words)
+            outcome.reasons.append(f"no worse state was found for a shorter program, to be proved first:\n{outcome.shorter}")
             return outcome, True
         return outcome, False
 

@@ -121,6 +121,7 @@ class Outcome:
         reasons: Why questions stayed open.
         clock: Whether a wall-clock backstop had a say: the outcome may not repeat.
         proof_seconds: Wall time spent in Z3.
+        shorter: A shorter program that seems as good, as text; "" for none.
         questions: Questions asked so far, each way of asking counted.
         stuck: Questions that were not decided, to the largest target at which they were asked: one is not asked again
             at nearly the same.
@@ -137,6 +138,7 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
     clock: bool = False
     proof_seconds: float = 0.0
+    shorter: str = ""
     questions: int = 0
     stuck: dict[tuple[object, ...], Fraction] = field(default_factory=dict)
     large: set[int] = field(default_factory=set)

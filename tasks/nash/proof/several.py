@@ -33,7 +33,7 @@ from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.solvers.relaxation import branching
 from discovery.tasks.nash.vocabulary import Words
 
-__all__ = ["fallen", "idle", "known_already", "ordered", "shown", "value_of"]
+__all__ = ["fallen", "known_already", "ordered", "shown", "value_of", "without_idle"]
 
 #: How much a statement has to improve the worst state found.
 _MATTERS = 1e-5
@@ -117,8 +117,8 @@ def known_already(
     return outcome
 
 
-def idle(form: Form, known: Words, value: float, solver: Solver) -> str | None:
-    """The strategies of a statement, or the assumption, that could be left out; None where all matter.
+def without_idle(form: Form, known: Words, value: float, solver: Solver) -> Form:
+    """`form` without statements, or the assumption, that could be left out; itself where all matter.
 
     As far as an ascent can tell: the worst state that it finds for the shorter program is no worse.
 
@@ -128,16 +128,16 @@ def idle(form: Form, known: Words, value: float, solver: Solver) -> str | None:
         value: That of its worst state found.
         solver: Where the ascent runs.
     """
-    for name, shorter in _shorter(form, known):
+    for shorter in _shorter(form, known):
         systems = compile_program(Program.of(shorter, known.players))
         found = value_of(fallen(systems, solver, starts=2, enough=value + _MATTERS))
         if found is not None and found < value + _MATTERS:
-            return name
-    return None
+            return without_idle(shorter, known, value, solver)
+    return form
 
 
-def _shorter(form: Form, known: Words) -> Iterator[tuple[str, Form]]:
-    """The valid programs with one statement less, each with what that constructs; in no case more than one."""
+def _shorter(form: Form, known: Words) -> Iterator[Form]:
+    """The valid programs with one statement less, or without the assumption."""
     for place, block in enumerate(form.blocks):
         used = {arg.name for each in block.statements for arg in each.args if isinstance(arg, Ref)}
         used |= {each.value.name for each in block.outputs if isinstance(each.value, Ref)}
@@ -150,11 +150,11 @@ def _shorter(form: Form, known: Words) -> Iterator[tuple[str, Form]]:
                 check(shorter, known.vocabulary)
             except Rejected:
                 continue
-            yield ", ".join(statement.outputs), shorter
+            yield shorter
     if len(form.blocks) == 1:
         bare = without_assumption(form.blocks[0], known)
         if bare is not form.blocks[0]:
-            yield "the assumption", replace(form, blocks=(bare,))
+            yield replace(form, blocks=(bare,))
 
 
 def ordered(system: System, block: Block, known: Words) -> System:
