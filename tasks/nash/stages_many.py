@@ -81,7 +81,9 @@ class Course:
         shorter = without_idle(form, self.words, value, self.solver)
         if shorter != form:
             outcome.shorter = source_of(shorter, self.words)
-            outcome.reasons.append(f"no worse state was found for a shorter program, to be proved first:\n{outcome.shorter}")
+            outcome.reasons.append(
+                f"no worse state was found for a shorter program, to be proved first:\n{outcome.shorter}"
+            )
             return outcome, True
         return outcome, False
 

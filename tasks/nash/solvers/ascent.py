@@ -10,8 +10,8 @@ of the worst case in floating point; never an upper one, and never a proof.
 from __future__ import annotations
 
 import random
-from itertools import islice, product
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice, product
 from typing import Any
 
 import highspy
@@ -213,7 +213,7 @@ def _optimum(
     model.a_matrix_.start_ = np.searchsorted(at, np.arange(len(dense) + 1)).astype(np.int32)
     model.a_matrix_.index_, model.a_matrix_.value_ = over.astype(np.int32), dense[at, over]
     solver = QuietHighs()  # type: ignore[no-untyped-call]  # its base has no annotations
-    for option, given in (("output_flag", False), ("threads", 1), ("parallel", "off"), ("random_seed", 0)):
+    for option, given in (("output_flag", False), ("parallel", "off"), ("random_seed", 0)):
         solver.setOptionValue(option, given)
     solver.setOptionValue("simplex_iteration_limit", _ITERATIONS)
     solver.passModel(model)
