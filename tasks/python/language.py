@@ -124,7 +124,8 @@ class PythonLanguage:
 
 
 def _defined(tree: ast.Module) -> str:
-    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    kinds = {ast.FunctionDef: "", ast.AsyncFunctionDef: "async def ", ast.ClassDef: "class "}
+    names = [f"{kinds[type(node)]}{node.name}" for node in tree.body if isinstance(node, tuple(kinds))]
     return f"it defines {', '.join(names[:5])}" if names else "it defines no function"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def encode(value: Any, arrays: dict[str, NumpyArray], where: str = "answer") -> 
     """Code `value`; its numpy arrays go into `arrays` under new names.
 
     Args:
-        value: None, bool, int, float, str, list, tuple, dict with str keys, numpy scalars and arrays, nested.
+        value: None, bool, int, float, str, list, tuple, range, deque, dict with str keys, kinds of these such as a named
+            tuple or a Counter, numpy scalars and arrays, nested.
         arrays: Receives the arrays.
         where: What messages call the value.
 
@@ -69,9 +71,9 @@ class _Encoder:
             if not math.isfinite(value):
                 raise NotPlain(f"{where} is {value}; every number must be finite")
             return value
-        if kind is list or kind is tuple:
+        if isinstance(value, list | tuple | range | deque):
             return [self.code(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
-        if kind is dict:
+        if isinstance(value, dict):
             return {
                 "dict": {
                     self._key(key, where): self.code(item, f"{where}[{key!r}]", depth + 1)

@@ -118,7 +118,7 @@ def _code(source: str) -> object:
     ("source", "message"),
     [
         ("def other(items):\n    return 1\n", "def solve"),
-        ("async def solve(items):\n    return 1\n", "def solve"),
+        ("async def solve(items):\n    return 1\n", r"`def solve\(...\)`; it defines async def solve"),
         ("if True:\n    def solve(items):\n        return 1\n", "def solve"),
         ("solve = lambda items: 1\n", "def solve"),
         ("def solve(items)\n    return 1\n", "line 1"),

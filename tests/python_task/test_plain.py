@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -48,6 +49,27 @@ def test_arrays_come_back_with_their_values(array: Any) -> None:
 def test_numpy_scalars_and_tuples_become_plain() -> None:
     value = through((np.float64(1.5), np.int32(2), np.bool_(True)))
     assert value == [1.5, 2, True] and [type(item) for item in value] == [float, int, bool]
+
+
+class Packed(NamedTuple):
+    bins: list[int]
+    waste: float
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Packed([1], 0.5), [[1], 0.5]),
+        (range(3), [0, 1, 2]),
+        (deque([1, 2]), [1, 2]),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (defaultdict(list, {"a": [1]}), {"a": [1]}),
+        (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+    ],
+)
+def test_kinds_of_lists_and_dicts_become_plain(value: Any, plain: Any) -> None:
+    found = through(value)
+    assert found == plain and type(found) is type(plain)
 
 
 @pytest.mark.parametrize(
