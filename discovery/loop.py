@@ -405,6 +405,8 @@ class Loop:
         self._take_in(outcome)
         improved = self._improves(outcome)
         verdict = outcome.verdict
+        if outcome.proposal.operator == "seed" and self._stands_out(verdict):
+            self.emit(Alarm(f"a program that the run begins with, {verdict.status}: {verdict.message}", outcome.key))
         self.emit(
             Judged(
                 outcome.index,
@@ -423,6 +425,11 @@ class Loop:
             elapsed = time.monotonic() - self._clock
             self.emit(Improved(outcome.index, key, score, before, verdict.cases, elapsed))
         self._changed.set()
+
+    def _stands_out(self, verdict: Verdict) -> bool:
+        """Whether a person should look at this verdict on a program that the run began with: it may be the task."""
+        whole = verdict.status == "scored" and verdict.stage == self._task.stages[-1].name
+        return verdict.message != "" and (verdict.score is None or whole)
 
     # Ending
 

@@ -241,7 +241,7 @@ def load_task(spec: str) -> Task:
     if not names or len(set(names)) < len(names):
         raise TaskError(
             f"task {spec!r} must have stages, at least one, each of its own name; got {names}",
-            hint="verdicts are kept by the name of their stage",
+            hint="verdicts are kept by the name of their stage; an `__init__` of your own calls super().__init__()",
         )
     return task
 
@@ -273,8 +273,14 @@ def _load_folder(folder: Path) -> Task:
     if not path.is_file():
         raise NotFound(f"no task at {folder}: {path} does not exist", hint="`discovery task new NAME` makes one")
     module_name = f"discovery_task_{folder.resolve().name}"
-    spec = importlib.util.spec_from_file_location(module_name, path, loader=_Afresh(module_name, str(path)))
+    loader = _Afresh(module_name, str(path))
+    # A package, so that it may import what lies beside it: `from .helper import ...`.
+    spec = importlib.util.spec_from_file_location(
+        module_name, path, loader=loader, submodule_search_locations=[str(folder.resolve())]
+    )
     assert spec is not None and spec.loader is not None
+    for name in [name for name in sys.modules if name.startswith(f"{module_name}.")]:
+        del sys.modules[name]
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
@@ -282,10 +288,17 @@ def _load_folder(folder: Path) -> Task:
     except TaskError as error:
         raise TaskError(f"{path}: {error.message}", hint=error.hint) from error
     except (Exception, SystemExit) as error:
-        raise TaskError(f"{path} raised {type(error).__name__}: {error}") from error
+        missing = error.name if isinstance(error, ModuleNotFoundError) else ""
+        hint = ""
+        if (folder / f"{missing}.py").is_file():
+            hint = f"for the file beside it, write `from .{missing} import ...`"
+        raise TaskError(f"{path} raised {type(error).__name__}: {error}", hint=hint) from error
     task = getattr(module, "task", None)
     if not isinstance(task, Task):
-        raise TaskError(f"{path} must define `task`, an instance of discovery.task.Task; got {type(task).__name__}")
+        raise TaskError(
+            f"{path} must define `task`, an instance of discovery.task.Task; got {type(task).__name__}",
+            hint="end the file with `task = ...()`, your class",
+        )
     return task
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from discovery.cli._say import say
-from discovery.errors import DiscoveryError, command_line
+from discovery.errors import DiscoveryError, TaskError, command_line
 from discovery.model import JSON
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def drive(
     except (DiscoveryError, OSError) as failure:
         error = _full_disk(failure) if isinstance(failure, OSError) else failure
         resume = f"{command_line('resume', folder)} goes on from here"
+        if isinstance(error, TaskError):
+            resume = "a task that was changed takes a new run"
         if "discovery resume" not in error.hint:
             error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
         raise error from None

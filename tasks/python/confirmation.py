@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from discovery.task import Context
     from discovery.tasks.python.task import Case, Outcome, PythonTask
 
-__all__ = ["Comparison", "compare", "confirm"]
+__all__ = ["Comparison", "compare", "confirm", "inputs_digest"]
 
 _SELECTION_ROUNDS = 3
 
@@ -75,7 +75,7 @@ def compare(
     pairs, failures, seen, count = [], [], set(), 0
     for index in range(task.rounds):
         cases = task.generate(kind, seed, index)
-        digest = _digest(cases)
+        digest = inputs_digest(cases)
         if not cases or digest in seen:
             continue
         seen.add(digest)
@@ -171,7 +171,7 @@ def _mean(outcomes: Sequence[Outcome]) -> float:
     return math.fsum(outcome.score for outcome in outcomes) / len(outcomes)
 
 
-def _digest(cases: Sequence[Case]) -> str:
+def inputs_digest(cases: Sequence[Case]) -> str:
     """What the inputs of all cases are, whatever the cases are called."""
     digest = hashlib.sha256()
     for case in cases:

@@ -18,6 +18,7 @@ from discovery.tasks.python.source import canonical_text, without_docstrings
 __all__ = ["PythonLanguage"]
 
 _TRIES = 30
+_KINDS = {ast.AsyncFunctionDef: "async def ", ast.ClassDef: "class "}
 
 
 class PythonLanguage:
@@ -124,8 +125,10 @@ class PythonLanguage:
 
 
 def _defined(tree: ast.Module) -> str:
-    kinds = {ast.FunctionDef: "", ast.AsyncFunctionDef: "async def ", ast.ClassDef: "class "}
-    names = [f"{kinds[type(node)]}{node.name}" for node in tree.body if isinstance(node, tuple(kinds))]
+    names: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(f"{_KINDS.get(type(node), '')}{node.name}")
     return f"it defines {', '.join(names[:5])}" if names else "it defines no function"
 
 

@@ -34,8 +34,8 @@ def encode(value: Any, arrays: dict[str, NumpyArray], where: str = "answer") -> 
     """Code `value`; its numpy arrays go into `arrays` under new names.
 
     Args:
-        value: None, bool, int, float, str, list, tuple, range, deque, dict with str keys, kinds of these such as a named
-            tuple or a Counter, numpy scalars and arrays, nested.
+        value: None, bool, int, float, str, list, tuple, range, deque, dict with str keys, kinds of these such as named
+            tuples and counters, numpy scalars and arrays, nested.
         arrays: Receives the arrays.
         where: What messages call the value.
 

@@ -28,6 +28,7 @@ from discovery.model import JSON, Evidence, Program, Status, Verdict
 from discovery.randomness import stream
 from discovery.sandbox import Answer, Array, Harness, Limits
 from discovery.task import Context, Feature, Seed, Stage, Task, Verification
+from discovery.tasks.python.confirmation import inputs_digest
 from discovery.tasks.python.deadline import Late, within
 from discovery.tasks.python.language import PythonLanguage
 from discovery.tasks.python.plain import NotPlain, decode, encode, widened
@@ -42,6 +43,11 @@ _SAMPLE_BYTES = 2048
 class Invalid(Exception):
     """Raised by `PythonTask.score` for an answer that is not acceptable; the message says why, for people and
     proposers."""
+
+
+class _Misjudged(Exception):
+    """`score` gave no score and did not refuse the answer. An answer may have led it astray, so that no run ends by it;
+    but for a seed program, the task itself is at fault."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Outcome:
         case: The case's name.
         status: As in a verdict.
         score: At least the task's `worst`; exactly that for a failure.
-        message: What went wrong, or "".
+        message: What went wrong, or that the score was raised to `worst`, or "".
         answer: The coded answer with arrays as lists, when it is short; else None.
         clock_limited: Whether the wall clock decided, and not a limit of CPU time.
         failure: How it failed, or None.
@@ -98,7 +104,7 @@ class PythonTask(Task):
         limits: Limits of one call, that is of one case.
         preload: Packages that the sandbox imports once, before any program.
         score_seconds: Seconds by the clock that one call of `score`, `cases` or `held_out` may take. A candidate whose
-            answer keeps `score` longer is `"invalid"`; of a seed program it is the task's own fault.
+            answer keeps `score` longer is `"invalid"`; with a seed program it is the task's own fault.
         rounds: Number of fresh sets of cases on which `confirm` compares, 7 to 16.
         alpha: Level that a confirmation must reach.
         features: How programs differ in kind, for islands; `describe` gives a program's values.
@@ -136,6 +142,7 @@ class PythonTask(Task):
         self.folder = _folder_of(type(self))
         self.version = _version(self.folder)
         self._generated: tuple[tuple[object, ...], Sequence[Case]] | None = None
+        self._repeating: set[str] = set()
 
     @abstractmethod
     def cases(self, rng: random.Random) -> Sequence[Case]:
@@ -181,17 +188,24 @@ class PythonTask(Task):
             return Verdict(last.status, cases=scores, message=last.message, clock_limited=limited, record=told)
         evidence: dict[str, JSON] = {
             "fingerprint": hashlib.sha256("".join(outcome.digest for outcome in outcomes).encode()).hexdigest(),
-            "features": dict(self.describe(program, scores)),
+            "features": self._described(program, scores),
         }
         first = outcomes[0]
         if first.answer is not None:
             evidence["sample"] = {"case": first.case, "answer": first.answer}
-        return Verdict("scored", score, scores, evidence=evidence, record=told)
+        low = "; ".join(outcome.message for outcome in outcomes if outcome.message)
+        return Verdict("scored", score, scores, low, evidence=evidence, record=told)
 
     def describe(self, program: Program, scores: Mapping[str, float]) -> Mapping[str, float]:
         """A program's values of `features`: by default how large it is, in nodes of its syntax tree. May depend on what
         its key covers, and on the scores of the cases; not on comments or layout."""
         return {"size": sum(1 for _ in ast.walk(without_docstrings(ast.parse(program.source))))}
+
+    def _described(self, program: Program, scores: Mapping[str, float]) -> dict[str, float]:
+        try:
+            return dict(self.describe(program, scores))
+        except Exception as error:
+            raise TaskError(f"task {self.name!r}: describe() failed: {self._told(error)}") from error
 
     def generate(self, kind: str, *labels: int | str) -> Sequence[Case]:
         """The cases of the stream that `labels` name: `held_out` ones for kind `"held-out"`, else ordinary ones.
@@ -212,7 +226,7 @@ class PythonTask(Task):
                     raise TypeError(f"expected Case(name, {{argument: value}}), got {case!r:.80}")
                 encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
         except Late as late:
-            raise self._late(late, f"{maker.__name__}()", "") from late
+            raise TaskError(f"task {self.name!r}: {self._late(maker.__name__, late)}") from late
         except (Exception, SystemExit) as error:
             raise TaskError(f"task {self.name!r}: {maker.__name__}() failed: {self._told(error)}") from error
         if len({case.name for case in cases}) < len(cases):
@@ -220,7 +234,19 @@ class PythonTask(Task):
         if not cases and kind != "held-out":
             raise TaskError(f"task {self.name!r}: cases() gave no case; at least one is needed")
         self._generated = ((kind, *labels), cases)
+        if kind not in self._repeating:
+            self._repeating.add(kind)
+            self._generated = None
+            self._require_same(kind, labels, cases)
         return cases
+
+    def _require_same(self, kind: str, labels: tuple[int | str, ...], cases: Sequence[Case]) -> None:
+        """Whatever is random and does not come from `rng` gives each evaluator cases of its own."""
+        if inputs_digest(self.generate(kind, *labels)) != inputs_digest(cases):
+            raise TaskError(
+                f"task {self.name!r}: called twice with an equal rng, {kind} cases differ",
+                hint="draw everything random from rng; for numpy, numpy.random.default_rng(rng.getrandbits(64))",
+            )
 
     def run(self, program: Program, case: Case, ctx: Context) -> Outcome:
         """Run the program on one case in the sandbox and judge what it returns, out here."""
@@ -260,30 +286,37 @@ class PythonTask(Task):
 
     def _judge(self, program: Program, case: Case, answer: Answer, value: Any) -> Outcome:
         try:
-            with within(self.score_seconds):
-                given = self.score(_own(case), value)
-        except Invalid:
-            raise
-        except Late as late:
+            score = self._scored(case, value)
+        except _Misjudged as wrong:
             if any(program.key == self.language.check(seed.source).key for seed in self.seeds()):
-                raise self._late(late, "score()", f" for a seed program, case {case.name}") from late
-            raise Invalid(f"score() did not return within {self.score_seconds:g} s for this answer") from late
-        except (Exception, SystemExit) as error:
-            raise Invalid(f"score() could not judge this answer, it raised {self._told(error)}") from error
+                raise TaskError(
+                    f"task {self.name!r}, seed program, case {case.name}: {wrong}", hint="`score` judges every answer"
+                ) from wrong
+            raise Invalid(str(wrong)) from wrong
         return Outcome(
             case.name,
             "scored",
-            max(_finite(given), self.worst),
+            max(score, self.worst),
+            "" if score >= self.worst else f"case {case.name}: {score:.6g} is below worst = {self.worst:g}, a floor",
             answer=_short(value),
             log=answer.stdout + answer.stderr,
             digest=_digest(answer),
         )
 
-    def _late(self, late: Late, what: str, when: str) -> TaskError:
-        return TaskError(
-            f"task {self.name!r}: {what} did not return within {self.score_seconds:g} s{when}{self._where(late)}",
-            hint="make it quicker, or allow more in the class: score_seconds = 600.0",
-        )
+    def _scored(self, case: Case, value: Any) -> float:
+        """What `score` gives. Raises what it raises of `Invalid`, and `_Misjudged` for all else."""
+        try:
+            with within(self.score_seconds):
+                return _finite(self.score(_own(case), value))
+        except (Invalid, _Misjudged):
+            raise
+        except Late as late:
+            raise _Misjudged(f"{self._late('score', late)} for this answer") from late
+        except (Exception, SystemExit) as error:
+            raise _Misjudged(f"score() could not judge this answer, it raised {self._told(error)}") from error
+
+    def _late(self, method: str, late: Late) -> str:
+        return f"{method}() did not return within score_seconds = {self.score_seconds:g}{self._where(late)}"
 
     def _told(self, error: BaseException) -> str:
         return f"{type(error).__name__}: {error}{self._where(error)}"
@@ -318,14 +351,14 @@ class PythonTask(Task):
 
 
 def _finite(score: Any) -> float:
-    """What `score()` gave, as a float. Raises `Invalid`: an answer may be what led it astray, so no run ends here."""
+    """What `score()` gave, as a float. Raises `_Misjudged`."""
     try:
         number = math.nan if isinstance(score, str | bytes) else float(score)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         told = "" if score is None else f" {score!r:.80}"
-        raise Invalid(f"score() must give a finite number; for this answer it gave {type(score).__name__}{told}")
+        raise _Misjudged(f"score() must give a finite number; for this answer it gave {type(score).__name__}{told}")
     return number
 
 

@@ -18,7 +18,7 @@ from discovery.config import RunConfig
 from discovery.course import check_seeds
 from discovery.errors import EvaluatorLost, TaskError
 from discovery.evaluate import Pool
-from discovery.events import Improved, Judged, Observer, Proposed, RunStarted, RunStopped
+from discovery.events import Alarm, Improved, Judged, Observer, Proposed, RunStarted, RunStopped
 from discovery.loop import Loop, Summary, active_seconds
 from discovery.model import MEASURE, Program, Verdict, content_key
 from discovery.propose import Symbolic
@@ -317,3 +317,21 @@ def test_a_system_that_fails_every_program_ends_the_run(tmp_path: Path, toy: Pat
 
             _drive_losing(journal, toy, lost)
         assert all(row.verdict is None or row.verdict.status != "unknown" for row in journal.programs())
+
+
+def test_a_seed_program_without_a_score_is_told_at_once(tmp_path: Path, toy: Path) -> None:
+    with new_journal(tmp_path / "run", str(toy), CONFIG) as journal:
+        _, events, _ = drive(journal, str(toy), CONFIG)
+        assert not [event for event in events if isinstance(event, Alarm)], "the seeds are sound"
+    task = load_task(str(toy))
+
+    class Failing(InProcessPool):
+        async def evaluate(self, program: Program, stage: Stage, replicate: int = 0) -> Verdict:
+            return Verdict("error", message="division by zero", stage=stage.name)
+
+    events = []
+    with new_journal(tmp_path / "failing", str(toy), CONFIG) as journal:
+        pool = cast(Pool, Failing(task, CONFIG.seed))
+        asyncio.run(Loop(journal, task, CONFIG, Symbolic(task), pool, [events.append]).drive())
+    told = [event.message for event in events if isinstance(event, Alarm)]
+    assert told == ["a program that the run begins with, error: division by zero"] * len(task.seeds())
