@@ -15,14 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from discovery.tasks.nash import zoo
 from discovery.tasks.nash.compiler.system import compile_program
 from discovery.tasks.nash.language import NashLanguage
+from discovery.tasks.nash.program import Program
 from discovery.tasks.nash.proof.cover import Part, Patience, covered
-from discovery.tasks.nash.proof.prove import CHECK, SEARCH, estimated, prove
+from discovery.tasks.nash.proof.prove import SEARCH, prove
+from discovery.tasks.nash.proof.several import fallen, ordered
+from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages import Judge
 from discovery.tasks.nash.task import NashTask
@@ -50,12 +53,15 @@ def proofs() -> None:
 
 def boxes() -> None:
     """Time to ever smaller bounds of our program for three players."""
-    (system,) = compile_program(NashLanguage(3).algorithm(zoo.source("joint3")))
+    language = NashLanguage(3)
+    form = reduced(language.lower(zoo.source("joint3")), language.words)
+    (bare,) = compile_program(Program.of(form, 3))
     print("| bound | answer | boxes | questions | seconds in Z3 | seconds | seconds since the start |")
     print("| - | - | - | - | - | - | - |")
     begun = time.monotonic()
     with Solver() as solver:
-        point = estimated(system, solver, replace(CHECK, nodes=20, tighten=False))["point"]
+        system = ordered(bare, form.blocks[0], language.words)
+        point = fallen([bare], solver, starts=1)[0]["point"]
         before: list[Part] = []
         for target in map(Fraction, ("0.599", "0.59", "0.585", "0.58")):
             started = time.monotonic()

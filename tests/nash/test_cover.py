@@ -16,6 +16,7 @@ from nash_bundles import CONTEXT, document, files, task_of
 
 from discovery.tasks.nash import zoo
 from discovery.tasks.nash.certificate import recipe, texts
+from discovery.tasks.nash.compiler.symmetry import symmetric
 from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.counterexample import Counterexample, from_model, violations
@@ -170,16 +171,19 @@ def test_a_limit_of_questions_leaves_a_bound_unproved(solver: Solver) -> None:
 
 
 def test_the_bound_of_joint3_is_proved_again(solver: Solver) -> None:
-    """Three players below 3/5: every box, and that there is no other."""
+    """Three players below 3/5: every box, and that there is no other; that the players are alike is checked."""
     bound = Fraction(JOINT3["bound"])
     assert bound <= zoo.KNOWN["joint3"].bound < Fraction(3, 5)
-    places = {f"{axiom.label}: {axiom}": index for index, axiom in enumerate(system("joint3").axioms)}
+    alike = symmetric(system("joint3"), JOINT3["symmetries"], branching(system("joint3")))
+    places = {f"{axiom.label}: {axiom}": index for index, axiom in enumerate(alike.axioms)}
     axioms = [places[each] for each in JOINT3["axioms"]]
     parts = [part | {"axioms": [axioms[index] for index in part["axioms"]]} for part in JOINT3["parts"]]
     step = {"case": 1, "ordering": 4, "regrets": False, "lines": [], "simpler": [], "parts": parts}
-    found = texts([system("joint3")], bound, [step])
+    found = texts([system("joint3")], bound, [step | {"symmetries": JOINT3["symmetries"]}])
     told = {name: solver.decide(text, ordering=4, work=10**8, seconds=60)["answer"] for name, text in found.items()}
     assert set(told.values()) == {"unsat"} and "case1-cover.smt2" in told
+    with pytest.raises(ValueError, match="does not exist"):
+        texts([system("joint3")], bound, [step])  # the boxes leave out what the symmetries make superfluous
 
 
 def test_a_state_of_joint3_is_just_below() -> None:
