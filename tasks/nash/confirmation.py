@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from discovery.grammar.ir import Form
@@ -21,9 +22,10 @@ __all__ = ["confirm"]
 _BOXES = Patience(questions=4000)
 
 
-def confirm(language: NashLanguage, source: str) -> Evidence:
-    """What can be proved of the program. A bound that stays unproved is not confirmed; nothing is claimed then."""
-    judge = Judge(language)
+def confirm(language: NashLanguage, source: str, tell: Callable[[str], None]) -> Evidence:
+    """What can be proved of the program. A bound that stays unproved is not confirmed; nothing is claimed then.
+    `tell` gets lines about the progress."""
+    judge = Judge(language, tell)
     try:
         outcome, systems = _proved(judge, language.lower(source))
     finally:

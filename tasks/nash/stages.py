@@ -14,7 +14,7 @@ Limits are solver work. A program whose bound stays unproved is ranked by SCIP's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -76,11 +76,16 @@ _MARKS = tuple(Fraction(each) for each in ("1/3", "0.339333", "0.381967", "1/2",
 
 
 class Judge:
-    """Judges programs of one language; owns a solver process, and remembers the last estimate between stages."""
+    """Judges programs of one language; owns a solver process, and remembers the last estimate between stages.
 
-    def __init__(self, language: NashLanguage) -> None:
+    Args:
+        language: The language.
+        tell: See `Solver`.
+    """
+
+    def __init__(self, language: NashLanguage, tell: Callable[[str], None] = lambda _: None) -> None:
         self.language = language
-        self.solver = Solver()
+        self.solver = Solver(tell=tell)
         self.course = Course(language.words, self.solver)
         self._last: tuple[str, list[dict[str, Any]]] | None = None
         self._compiled: tuple[Form, list[System]] | None = None

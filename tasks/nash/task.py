@@ -96,7 +96,7 @@ class NashTask(Task):
         """Prove the bound again, from the source alone and with more work."""
         from discovery.tasks.nash.confirmation import confirm
 
-        return confirm(self.language, program.source)
+        return confirm(self.language, program.source, ctx.tell)
 
     def export(self, program: Program, name: str, provenance: Mapping[str, JSON]) -> Mapping[str, str]:
         """`NAME.py` with its self-test, a page in mathematics, the program, and the certificate of the bound."""

@@ -75,8 +75,8 @@ def verify(
         steps: Sequence[tuple[str, Callable[[], list[Check]]]] = (
             ("files", lambda: [_files(language, source, files, provenance)]),
             ("proof", lambda: _proof(language, source, claimed(provenance), ctx.tell)),
-            ("search", lambda: [_search(language, source, version, provenance)]),
-            ("confirmation", lambda: [_confirmation(language, source, version, provenance)]),
+            ("search", lambda: [_search(language, source, version, provenance, ctx.tell)]),
+            ("confirmation", lambda: [_confirmation(language, source, version, provenance, ctx.tell)]),
             ("games", lambda: _games(language, source, files, provenance, ctx)),
         )
         for name, check in steps:
@@ -194,13 +194,16 @@ def _second(text: str, of: str, solver: Solver) -> Check:
     return "cvc5", True, f"{of}: re-check inconclusive ({reason}); the proof rests on Z3 alone"
 
 
-def _search(language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON]) -> Check:
+def _search(
+    language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON], tell: Callable[[str], None]
+) -> Check:
     """The recorded verdicts, judged again. Limits are solver work, so they come out alike, with the same solvers."""
     verdicts: Sequence[Any] = provenance["search"]["verdicts"]
     keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
     if stage := misnumbered(provenance):
         return "search", False, f"{stage} is recorded twice, or without its first measurement"
-    judge, told = Judge(language), []
+    judge, told = Judge(language, tell), []
+    tell("judging the program again")
     try:
         for recorded in verdicts:
             if recorded["clock_limited"]:
@@ -222,7 +225,9 @@ def _search(language: NashLanguage, source: str, version: str, provenance: Mappi
     return "search", True, f"judged again: {', '.join(told) or 'nothing was recorded'}"
 
 
-def _confirmation(language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON]) -> Check:
+def _confirmation(
+    language: NashLanguage, source: str, version: str, provenance: Mapping[str, JSON], tell: Callable[[str], None]
+) -> Check:
     entry = provenance.get("confirmation")
     keep = _bare if provenance["run"]["versions"]["task"] == version else _outcome
     if entry is None:
@@ -234,7 +239,8 @@ def _confirmation(language: NashLanguage, source: str, version: str, provenance:
         return "confirmation", False, f"search_score is recorded as {score}; the recorded verdicts give {possible}"
     if entry["confirmed"] is not entry["evidence"]["confirmed"]:
         return "confirmation", False, "the bundle calls confirmed what its own evidence does not, or the reverse"
-    again = confirm(language, source)
+    tell("confirming it again")
+    again = confirm(language, source, tell)
     reason = _mismatch(keep(entry["evidence"]), keep(_plain(again)))
     return "confirmation", not reason, reason or f"made again: {again.claim}"
 

@@ -87,7 +87,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     class Remembering:
         solver = Solver()
 
-        def __init__(self, language: Any) -> None: ...
+        def __init__(self, *_: Any) -> None: ...
 
         def judge(self, source: str, stage: str) -> Any:
             return judged(source, stage)
@@ -96,7 +96,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         return [("games", True, "left out")]
 
     monkeypatch.setattr(verification, "Judge", Remembering)
-    monkeypatch.setattr(verification, "confirm", lambda language, source: confirmed(source))
+    monkeypatch.setattr(verification, "confirm", lambda language, source, tell: confirmed(source))
     monkeypatch.setattr(verification, "_games", games)
     answers: dict[Any, Any] = {}
 

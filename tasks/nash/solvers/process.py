@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +19,8 @@ __all__ = ["Solver"]
 #: Address space of a solver process in bytes, and wall seconds that a killed request may have overstayed.
 MEMORY = 4 << 30
 _GRACE = 2.0
+#: Questions after which progress is told.
+_OFTEN = 100
 
 #: Backstop of one ascent, in wall seconds.
 _ASCENT = 60.0
@@ -32,10 +34,13 @@ class Solver:
 
     Args:
         memory: Address space in bytes.
+        tell: Gets a line, now and then, that says how many questions were asked: long proofs have thousands.
     """
 
-    def __init__(self, memory: int = MEMORY) -> None:
+    def __init__(self, memory: int = MEMORY, tell: Callable[[str], None] = lambda _: None) -> None:
         self._memory = memory
+        self._tell = tell
+        self._asked = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Solver:
@@ -95,6 +100,9 @@ class Solver:
             self._process = None
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._asked += 1
+        if self._asked % _OFTEN == 0:
+            self._tell(f"  {self._asked} questions to solvers so far")
         self.start()
         assert self._process is not None and self._process.stdin is not None
         data = pickle.dumps(request)
