@@ -31,6 +31,7 @@ from discovery.task import Context, Feature, Seed, Stage, Task, Verification
 from discovery.tasks.python.confirmation import inputs_digest
 from discovery.tasks.python.deadline import Late, within
 from discovery.tasks.python.language import PythonLanguage
+from discovery.tasks.python.online import beginning, continues
 from discovery.tasks.python.plain import NotPlain, decode, encode, widened
 from discovery.tasks.python.source import without_docstrings
 from discovery.tasks.python.trace import Failure, ended, raised, record
@@ -105,6 +106,9 @@ class PythonTask(Task):
         preload: Packages that the sandbox imports once, before any program.
         score_seconds: Seconds by the clock that one call of `score`, `cases` or `held_out` may take. A candidate whose
             answer keeps `score` longer is `"invalid"`; with a seed program it is the task's own fault.
+        online: Name of the argument, a list or array, that stands for a stream, or "". A program answers it with a list
+            or array of one entry for each of its own, up to a constant number, and none may depend on later ones: with
+            a beginning of the stream, it has to answer with the beginning of its answer.
         rounds: Number of fresh sets of cases on which `confirm` compares, 7 to 16.
         alpha: Level that a confirmation must reach.
         features: How programs differ in kind, for islands; `describe` gives a program's values.
@@ -119,6 +123,7 @@ class PythonTask(Task):
     score_seconds: ClassVar[float] = 60.0
     #: Each call of a program and of the task's own code is bounded, however many there are.
     backstop = 7 * 86400.0
+    online: ClassVar[str] = ""
     rounds: ClassVar[int] = 12
     features = (Feature("size", 16, 4096, bins=12, log=True),)
 
@@ -225,6 +230,8 @@ class PythonTask(Task):
                 if not isinstance(case, Case) or not isinstance(case.inputs, Mapping) or not _text(case.name):
                     raise TypeError(f"expected Case(name, {{argument: value}}), got {case!r:.80}")
                 encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
+                if self.online and not hasattr(case.inputs.get(self.online), "__len__"):
+                    raise TypeError(f"case {case.name!r} has no list or array {self.online!r}, which is `online`")
         except Late as late:
             raise TaskError(f"task {self.name!r}: {self._late(maker.__name__, late)}") from late
         except (Exception, SystemExit) as error:
@@ -250,14 +257,27 @@ class PythonTask(Task):
 
     def run(self, program: Program, case: Case, ctx: Context) -> Outcome:
         """Run the program on one case in the sandbox and judge what it returns, out here."""
+        answer, status, value = self._call(program, case.inputs, ctx)
+        if isinstance(value, Failure):
+            return self._failed(case, program, answer, status, value)
+        try:
+            outcome = self._judge(program, case, answer, value)
+            if self.online:
+                self._require_online(program, case, value, ctx)
+        except Invalid as error:
+            failure = Failure("score", "Invalid", str(error), answer=clip(value, 200))
+            return self._failed(case, program, answer, "invalid", failure)
+        return outcome
+
+    def _call(self, program: Program, inputs: Mapping[str, Any], ctx: Context) -> tuple[Answer, Status, Any]:
+        """The sandbox's answer, and what the program returned; or a failing status, and the `Failure`."""
         arrays: dict[str, Any] = {}
-        inputs = encode(dict(case.inputs), arrays)
-        payload = {"source": program.source, "entry": self.entry, "inputs": inputs}
+        payload = {"source": program.source, "entry": self.entry, "inputs": encode(dict(inputs), arrays)}
         answer = ctx.slot.call(payload, {name: Array.of(values) for name, values in arrays.items()}, ctx.limits)
         if answer.status != "ok":
-            return self._failed(case, program, answer, answer.status, ended(answer, ctx.limits))
+            return answer, answer.status, ended(answer, ctx.limits)
         if "raised" in answer.value:
-            return self._failed(case, program, answer, "error", raised(answer.value["raised"]))
+            return answer, "error", raised(answer.value["raised"])
         try:
             if type(answer.value.get("invalid")) is str:
                 raise NotPlain(answer.value["invalid"][:500])
@@ -266,12 +286,21 @@ class PythonTask(Task):
             if value is None:
                 raise NotPlain(f"{self.entry} returned nothing (None)")
         except NotPlain as error:
-            return self._failed(case, program, answer, "invalid", Failure("answer", "NotPlain", str(error)))
-        try:
-            return self._judge(program, case, answer, value)
-        except Invalid as error:
-            failure = Failure("score", "Invalid", str(error), answer=clip(value, 200))
-            return self._failed(case, program, answer, "invalid", failure)
+            return answer, "invalid", Failure("answer", "NotPlain", str(error))
+        return answer, "scored", value
+
+    def _require_online(self, program: Program, case: Case, value: Any, ctx: Context) -> None:
+        """Raises `Invalid` where the program answers otherwise when it gets only the beginning of the stream."""
+        whole = case.inputs[self.online]
+        start = beginning(whole, stream(ctx.seed, "online", case.name, program.key))
+        _, _, found = self._call(program, {**case.inputs, self.online: start}, ctx)
+        if isinstance(found, Failure):
+            raise Invalid(f"with only the beginning of `{self.online}` it fails: {_explained(found, program.source)}")
+        if not continues(value, found, len(whole) - len(start)):
+            raise Invalid(
+                f"it looks ahead: with only the beginning of `{self.online}` it does not answer with the beginning of "
+                "this answer"
+            )
 
     def _failed(self, case: Case, program: Program, answer: Answer, status: Status, failure: Failure) -> Outcome:
         return Outcome(
@@ -386,6 +415,7 @@ _EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     "score_name": (_text, "a text", '"mean fill"'),
     "worst": (_real, "a finite number", "0.0"),
     "score_seconds": (lambda v: _real(v) and v > 0, "a number of seconds", "60.0"),
+    "online": (lambda v: v == "" or (_text(v) and v.isidentifier()), "the name of an argument", '"sizes"'),
     "rounds": (lambda v: type(v) is int and 7 <= v <= 16, "a whole number from 7 to 16", "12"),
     "alpha": (lambda v: _real(v) and 0 < v < 1, "a number between 0 and 1", "0.01"),
     "preload": (_names, "a tuple of names of packages", '("numpy",)'),

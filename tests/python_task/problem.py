@@ -77,3 +77,15 @@ class Arrays(Largest):
         if not isinstance(answer, np.ndarray) or answer.shape != wanted.shape:
             raise Invalid(f"expected an array of shape {wanted.shape}")
         return -float(np.abs(answer - wanted).max())
+
+
+class Running(Largest):
+    """The largest number so far, for each of a stream."""
+
+    name = "running"
+    online = "numbers"
+
+    def score(self, case: Case, answer: Any) -> float:
+        if not isinstance(answer, list) or len(answer) != len(case.inputs["numbers"]):
+            raise Invalid("one number each")
+        return float(sum(answer)) / sum(case.inputs["numbers"])
