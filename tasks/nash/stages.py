@@ -59,14 +59,17 @@ _STRATEGY, _ASSUMPTION = 1e-9, 5e-10
 #: What the best known algorithm guarantees, a little less.
 _KNOWN = 0.33332
 
+#: What is easily had, without and with stationary points, and a little more.
+_EASY = (0.3829, 0.3403)
+
 #: More work, where a bound might be new, or there are cases.
 _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 
 #: SCIP's nodes where weights are computed.
 _NODES = 200
 
-#: Questions to Z3 of a program without cases, at first, and of its core.
-_FEW = 20
+#: Questions to Z3 of a program without cases, at first, and of its core; where a line of a program does better.
+_FEW, _FEWER = 20, 6
 
 #: What an unproved bound costs in the score: no program is a better parent for being harder to prove.
 _UNPROVED = 1e-3
@@ -156,6 +159,8 @@ class Judge:
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
         quick = self._quick(systems, points)
+        if len(systems) == 1 and self._modest(points):
+            return quick
         new = quick.estimate is not None and quick.estimate < _KNOWN
         if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
@@ -178,10 +183,14 @@ class Judge:
         """With little work; where weights are computed, or if nothing sharp comes, of the strategies that matter."""
         if len(systems) > 1:
             return prove(systems, self.solver, SEARCH, points=points)
-        effort = replace(SEARCH, questions=_FEW)
+        effort = replace(SEARCH, questions=_FEWER if self._modest(points) else _FEW)
         tries = [self._whole, self._core]
+        if _computed(systems):
+            tries.reverse()
+        elif self._modest(points):
+            tries = tries[:1]
         outcome: Outcome | None = None
-        for attempt in reversed(tries) if _computed(systems) else tries:
+        for attempt in tries:
             found = attempt(systems, points, effort)
             if found is not None and outcome is not None:
                 found = _better(outcome, found)
@@ -190,6 +199,11 @@ class Judge:
                 break
         assert outcome is not None  # of the whole
         return outcome
+
+    def _modest(self, points: list[dict[str, Any]]) -> bool:
+        """Whether a single block of the language, or a textbook's algorithm without it, does better."""
+        easy = _EASY["StationaryPoint" in self.language.words.blocks]
+        return any(found["value"] > easy for found in points if found.get("value") is not None)
 
     def _whole(self, systems: list[System], points: list[dict[str, Any]], effort: Effort) -> Outcome:
         return prove(systems, self.solver, effort, points=points)

@@ -159,8 +159,9 @@ class _Asked:
     def reduced(self, lines: set[int]) -> Piece | None:
         """A proof by the question with fewer variables; a state of that one says nothing."""
         key = (self.case, "reduced", frozenset(lines), self.effort.work)
-        if self._stuck(key, _AGAIN_REDUCED):
+        if self._stuck(key, _AGAIN_REDUCED) or not self._may_ask():
             return None
+        self.outcome.questions += 1  # what reducing takes is like what asking takes
         shorter = reduction(target_problem(self.system, self.target, lines=lines, regrets=True))
         if shorter.spent and len(lines) == 1:
             self.outcome.large.add(self.case)
@@ -193,14 +194,19 @@ class _Asked:
 
     def _found(self, text: str, ordering: int, work: int) -> dict[str, Any]:
         """Z3's answer to one more question, if more may be asked."""
-        if self.outcome.questions >= self.effort.questions:
-            self.reasons.append(f"{self.effort.questions} questions were asked")
+        if not self._may_ask():
             return {}
         self.outcome.questions += 1
         found = self._decided(text, ordering, work)
         if found.get("answer") not in ("sat", "unsat"):
             self.reasons.append(str(found.get("failed") or found.get("reason") or "unknown"))
         return found
+
+    def _may_ask(self) -> bool:
+        if self.outcome.questions < self.effort.questions:
+            return True
+        self.reasons.append(f"{self.effort.questions} questions were asked")
+        return False
 
     def _decided(self, text: str, ordering: int, work: int) -> dict[str, Any]:
         started = time.monotonic()

@@ -1,4 +1,8 @@
-"""Solvers in processes of their own: memory-limited, killed when they overstay, started again when needed."""
+"""Solvers in processes of their own: memory-limited, killed when they overstay, started again when needed.
+
+Work limits decide what is asked for. Behind them stands a limit of *processor* time: a question is cut off at the same
+place whether the machine is busy or not. Only a process that hardly runs at all is killed by the clock on the wall.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,20 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 __all__ = ["Solver"]
 
-#: Address space of a solver process in bytes, and wall seconds that a killed request may have overstayed.
+#: Address space of a solver process in bytes.
 MEMORY = 4 << 30
-_GRACE = 2.0
+
+#: Seconds that starting may take besides; wall seconds for one of processor time; wall seconds between two looks.
+_GRACE, _BUSY, _LOOK = 5.0, 30.0, 0.5
+
 #: Questions after which progress is told.
 _OFTEN = 100
 
-#: Backstop of one ascent, in wall seconds.
+#: Backstop of one ascent, in seconds of processor time.
 _ASCENT = 60.0
 
 
@@ -52,21 +61,21 @@ class Solver:
         self.close()
 
     def decide(self, text: str, *, ordering: int, work: int, seconds: float) -> dict[str, Any]:
-        """See `z3.decide`; the backstop is enforced."""
+        """See `z3.decide`; killed after so many seconds of processor time."""
         return self._ask({"call": "decide", "text": text, "ordering": ordering, "work": work, "seconds": seconds})
 
     def core(self, text: str, *, last: int, work: int, seconds: float) -> dict[str, Any]:
-        """See `z3.core`; the backstop is enforced."""
+        """See `z3.core`; killed after so many seconds of processor time."""
         return self._ask({"call": "core", "text": text, "last": last, "work": work, "seconds": seconds})
 
     def second(self, text: str, *, work: int, seconds: float) -> dict[str, Any]:
-        """See `cvc5.decide`; the backstop is enforced."""
+        """See `cvc5.decide`; killed after so many seconds of processor time."""
         return self._ask({"call": "second", "text": text, "work": work, "seconds": seconds})
 
     def estimate(
         self, system: Any, *, nodes: int, seconds: float, lines: set[int] | None = None, tighten: bool = True
     ) -> dict[str, Any]:
-        """See `scip.estimate`; the backstop is enforced."""
+        """See `scip.estimate`; killed some seconds of processor time after its own limit."""
         request = {"call": "estimate", "system": system, "nodes": nodes, "seconds": seconds, "lines": lines}
         return self._ask({**request, "tighten": tighten})
 
@@ -106,32 +115,52 @@ class Solver:
         self.start()
         assert self._process is not None and self._process.stdin is not None
         data = pickle.dumps(request)
-        deadline = time.monotonic() + request["seconds"] + _GRACE
         try:
+            deadline = _Deadline(self._process.pid, request["seconds"] + _GRACE)
             self._process.stdin.write(struct.pack("<Q", len(data)) + data)
             self._process.stdin.flush()
             length = struct.unpack("<Q", self._read(8, deadline))[0]
             found: dict[str, Any] = json.loads(self._read(length, deadline))
         except TimeoutError:
             self.close()
-            return {"failed": f"no answer within {request['seconds']:g} s", "clock": True}
-        except (EOFError, OSError):
+            return {"failed": f"no answer within {request['seconds']:g} s of computing", "clock": True}
+        except (EOFError, OSError, psutil.Error):
             self.close()
             return {"failed": "the solver process died", "clock": True}
         if "failed" in found:
             self.close()  # what raised an error may be in any state
         return found
 
-    def _read(self, count: int, deadline: float) -> bytes:
+    def _read(self, count: int, deadline: _Deadline) -> bytes:
         assert self._process is not None and self._process.stdout is not None
         stream = self._process.stdout.fileno()
         data = b""
         while len(data) < count:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stream], [], [], left)[0]:
-                raise TimeoutError
+            while not select.select([stream], [], [], _LOOK)[0]:
+                deadline.check()
             chunk = os.read(stream, min(1 << 16, count - len(data)))
             if not chunk:
                 raise EOFError
             data += chunk
         return data
+
+
+class _Deadline:
+    """When a process is to be killed: after so much processor time, or far too much time on the wall."""
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        self._process, self._seconds = psutil.Process(pid), seconds
+        self._computed, self._begun = self._now(), time.monotonic()
+
+    def check(self) -> None:
+        """Raises TimeoutError when it is time; EOFError when the process is gone."""
+        computed, passed = self._now() - self._computed, time.monotonic() - self._begun
+        if computed > self._seconds or passed > _BUSY * self._seconds:
+            raise TimeoutError
+
+    def _now(self) -> float:
+        try:
+            times = self._process.cpu_times()
+        except psutil.Error:
+            raise EOFError from None
+        return float(times.user + times.system)

@@ -22,7 +22,7 @@ def estimate(
     Args:
         system: One case of a program.
         nodes: Limit of branch-and-bound nodes: it repeats.
-        seconds: Backstop.
+        seconds: Backstop, of processor time.
         lines: Which lines to keep; None keeps all.
         tighten: Whether to spend time on the ceiling (bound tightening, restarts); states are found without it.
 
@@ -32,6 +32,7 @@ def estimate(
     """
     model, symbols = _model(system, lines)
     model.setParam("limits/totalnodes", nodes)
+    model.setParam("timing/clocktype", 1)
     model.setParam("limits/time", seconds)
     model.setParam("limits/gap", 1e-5)
     if not tighten:
