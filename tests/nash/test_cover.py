@@ -95,7 +95,7 @@ def test_a_bundle_without_one_of_its_boxes_is_refused(lost: bool) -> None:
     failing = {name: detail for name, holds, detail in result.checks if not holds}
     boxes = [detail for name, _, detail in result.checks if "boxes" in detail]
     assert failing.keys() == ({"Z3", "cvc5"} if lost else {"search"}), failing
-    assert len(boxes) == 2 and f"{len(parts[0]['parts'])} boxes, all unsatisfiable" in boxes[0]
+    assert len(boxes) == 2 and f"boxes: {len(parts[0]['parts'])}, all unsatisfiable" in boxes[0]
 
 
 @pytest.mark.parametrize(
