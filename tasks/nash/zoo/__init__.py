@@ -44,7 +44,7 @@ KNOWN = {
     "ts": _known(2, "0.339333", "0.339332"),
     "dfm": _known(2, "1/3", "0.333333"),
     "extension3": _known(3, "3/5", "0.599999"),
-    "joint3": _known(3, "29/50", "0.576"),
+    "joint3": _known(3, "579/1000", "0.576"),
 }
 
 #: Programs whose bounds take more than one quick question to a solver.
