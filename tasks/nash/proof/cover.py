@@ -166,8 +166,8 @@ def checked(
 
 
 def _grid(scalars: Mapping[str, float], system: System) -> dict[str, Fraction]:
-    """Multiples of 1 / 1000 near `scalars`; those that an axiom says add up to 1 still do."""
-    found = {name: Fraction(round(1000 * value), 1000) for name, value in scalars.items()}
+    """Fractions with denominators up to 1000 near `scalars`; those that an axiom says add up to 1 still do."""
+    found = {name: Fraction(value).limit_denominator(1000) for name, value in scalars.items()}
     for axiom in system.axioms:
         names = axiom.poly.variables()
         one: dict[Monomial, Fraction] = {(): Fraction(-1), **{(name,): Fraction(1) for name in names}}

@@ -37,6 +37,10 @@ __all__ = ["fallen", "known_already", "ordered", "shown", "value_of", "without_i
 
 #: How much a statement has to improve the worst state found.
 _MATTERS = 1e-5
+#: How far below a bound a state may be, where rounding moves it.
+_COARSE = Fraction(1, 200)
+#: How much more work is worth it where the bound is likely to be a known one.
+_LIKELY = 4
 #: Lines within this of the worst are tight.
 _TIGHT = 1e-4
 
@@ -97,6 +101,7 @@ def known_already(
     outcome = Outcome(estimate=value, clock=any(map(by_clock, points)), counterexample=shown(systems, points))
     near = [mark for mark in marks if abs(float(mark) - value) < _MATTERS]
     target = near[0] if near else Fraction(math.ceil(1000 * value + 1), 1000)
+    effort = replace(effort, work=_LIKELY * effort.work) if near else effort
     pieces: list[Piece] = []
     for case, system in enumerate(systems):
         lines = tight_lines(system, points[case]) or plain_lines(system)
@@ -107,11 +112,14 @@ def known_already(
         pieces.append(answer.piece)
     outcome.pieces = tuple(pieces)
     case = max(range(len(points)), key=lambda index: points[index].get("value") or 0.0)
-    state = checked(case + 1, systems[case], target - NEARLY, solver, Patience(questions=4), points[case]["point"])
-    if state.counterexample is None:
+    for below in (target - NEARLY, target - _COARSE):
+        state = checked(case + 1, systems[case], below, solver, Patience(questions=4), points[case]["point"])
+        if state.counterexample is not None:
+            break
+    else:
         outcome.reasons.append("no state near the one found was shown to meet all axioms")
         return outcome
-    outcome.refuted, outcome.counterexample = target - NEARLY, state.counterexample
+    outcome.refuted, outcome.counterexample = below, state.counterexample
     outcome.status = consistent(systems, solver, outcome) if len(systems) > 1 else "proved"
     outcome.bound = target if outcome.status == "proved" else None
     return outcome
