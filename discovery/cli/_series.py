@@ -57,8 +57,10 @@ def _rest(config: RunConfig, number: int, n: int, is_control: bool) -> str:
     """What a series that was broken off lacks, and how to make it."""
     first = config.seed + number - 1
     control = f"the control of seed {first} (`--search best_of_n --seed {first}`)" if is_control else ""
-    seeds = f"{first + is_control} to {config.seed + n - 1}" if number + is_control <= n else ""
-    return " and ".join(part for part in (control, f"the seeds {seeds}" if seeds else "") if part)
+    left, start = n - number + 1 - is_control, first + is_control
+    seeds = f"seeds {start} to {start + left - 1} (`--seed {start} --repeat {left}`)"
+    seeds = ("", f"seed {start} (`--seed {start}`)", seeds)[min(left, 2)]
+    return " and ".join(part for part in (control, seeds) if part)
 
 
 def _start(

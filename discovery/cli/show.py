@@ -81,7 +81,7 @@ def _prompts(journal: Journal, prefix: str | None) -> tuple[dict[str, JSON], lis
 
     if prefix is None:
         rows = calls_list(journal)
-        return {"calls": rows}, [calls_table(rows)]
+        return {"calls": rows}, [calls_table(rows) if rows else "no model has replied in this run"]
     index = int(prefix[1:]) if prefix[:1] == "#" and prefix[1:].isdecimal() else None
     data = conversation(journal, journal.program_row(journal.find(prefix)).first if index is None else index)
     return {"prompts": data}, conversation_view(data)
