@@ -61,6 +61,8 @@ class Course:
     def __init__(self, words: Words, solver: Solver) -> None:
         self.words, self.solver = words, solver
         self._last: tuple[Form, dict[int, list[dict[str, Any]]]] | None = None
+        #: Outcomes of proofs: programs with copies that nothing uses are all the same one here.
+        self._proved: dict[str, Outcome] = {}
 
     def screen(self, form: Form, systems: Sequence[System]) -> Outcome | None:
         """An outcome that is final, or None."""
@@ -89,6 +91,16 @@ class Course:
 
     def prove(self, form: Form, systems: Sequence[System]) -> Outcome:
         """The outcome of a proof in boxes, with what is known without it where there is none."""
+        # With all names: proofs speak of them.
+        key = repr([[(s.outputs, s.op, s.args) for s in block.statements] + [block.outputs] for block in form.blocks])
+        if key in self._proved:
+            return replace(self._proved[key])
+        found = self._outcome(form, systems)
+        if not found.clock:
+            self._proved[key] = found
+        return found
+
+    def _outcome(self, form: Form, systems: Sequence[System]) -> Outcome:
         points = self._points(form, systems, _STARTS)
         found = self.boxes(form, systems, _BOXES)
         if found.bound is None and not all(map(linear, systems)):

@@ -14,6 +14,7 @@ from discovery.tasks.nash.compiler.system import System, compile_program
 from discovery.tasks.nash.edits import balance
 from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.printing import source_of
+from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.question import plain_lines
 from discovery.tasks.nash.solvers.ascent import ascend
 from discovery.tasks.nash.stages import Judge
@@ -112,6 +113,23 @@ def test_a_program_that_is_too_long_is_answered_by_the_shorter_one(judge: Judge)
     program = THREE.check(LONGER)
     answers = {THREE.check(THREE.answer(program, verdict, random.Random(seed))).key for seed in range(8)}
     assert THREE.check(JOINT + ANSWERS).key in answers
+
+
+def test_what_a_program_means_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that nothing uses costs no second proof, and the outcome is the same."""
+    monkeypatch.setattr("discovery.tasks.nash.stages_many._BOXES", Patience(questions=2))
+    judge = Judge(THREE)
+    asked: list[str] = []
+    try:
+        decide = judge.solver.decide
+        monkeypatch.setattr(judge.solver, "decide", lambda text, **how: asked.append(text) or decide(text, **how))
+        first = judge.judge(JOINT + ANSWERS, "prove")
+        questions = len(asked)
+        second = judge.judge(JOINT + ANSWERS + "d: P1 = Random()\n", "prove")
+    finally:
+        judge.solver.close()
+    assert questions > 0 and len(asked) == questions
+    assert (first.status, first.score, first.message) == (second.status, second.score, second.message)
 
 
 def test_one_edit_builds_alike_for_all_players() -> None:
