@@ -13,6 +13,8 @@ from discovery.errors import DiscoveryError, TaskError, command_line
 from discovery.model import JSON
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from discovery.config import RunConfig
     from discovery.events import Event
     from discovery.loop import Summary
@@ -105,10 +107,20 @@ def drive(
         resume = f"{command_line('resume', folder)} goes on from here"
         if isinstance(error, TaskError):
             resume = "a task that was changed takes a new run"
+        resume += _without(error, config, folder)
         if "discovery resume" not in error.hint:
             error.hint = f"{error.hint}\n      {resume}" if error.hint else resume
         raise error from None
     return finish(journal, summary, caught)
+
+
+def _without(error: DiscoveryError, config: RunConfig, folder: Path) -> str:
+    """How to go on without the model that is at fault, where the run has others."""
+    from discovery.llm import OutOfService, Unauthorised, UnknownModel
+
+    if len(config.llm.models) < 2 or not isinstance(error, OutOfService | Unauthorised | UnknownModel):
+        return ""
+    return f"; a new run of the other models starts from its best programs with `--from {folder}`"
 
 
 def _full_disk(error: OSError) -> DiscoveryError:

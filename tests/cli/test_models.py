@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from discovery.testing.loopback import Asked, Loopback, completion
+from discovery.testing.loopback import Asked, Loopback, completion, failure
 
 from .conftest import Result
 
@@ -150,6 +150,17 @@ def test_several_models_share_a_run(home: Path, here: Command, server: Loopback)
     assert {call["model"] for call in calls} == {"mock", "other"}
     assert {asked.body["model"] for asked in server.asked} == {"mock", "other"}
     assert _json(here("replay", "@last", "--json", cwd=home))["equal"]
+
+
+def test_a_model_that_is_not_there_ends_the_run_and_names_the_way_without_it(
+    home: Path, here: Command, server: Loopback
+) -> None:
+    missing = failure(404, "The model `other` does not exist", code="model_not_found")
+    server.behaviour = lambda asked: missing if asked.body["model"] == "other" else _model(asked)
+    result = _run(here, home, server, "--model", "other")
+    assert result.returncode == 2 and "`other` does not exist" in result.stderr
+    assert "discovery resume" in result.stderr and "of the other models starts" in result.stderr
+    assert "--from" in result.stderr
 
 
 def test_starting_from_files_and_runs(home: Path, here: Command, server: Loopback) -> None:

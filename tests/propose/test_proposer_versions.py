@@ -20,7 +20,7 @@ from discovery.propose.replies import Reading, Trouble, Unreadable
 from discovery.task import Seed, Task
 
 #: Proposer to its version, and a digest of what it asks and writes in made-up contexts.
-STEPS = {Agent: (3, "bfa8cf2879ad7de0"), Symbolic: (1, "a036f518ecdace31")}
+STEPS = {Agent: (3, "bfa8cf2879ad7de0"), Symbolic: (1, "54db286a2d219d9f")}
 
 HISTORY = "{{ recent | outcomes }}|{{ best | outcomes }}|{{ lessons | bullets }}|{{ hints }}|{{ edits }}|{{ base }}"
 PARENTS = "{% for parent in parents %}{{ parent }}{% endfor %}"
@@ -127,7 +127,7 @@ def contexts(task: Task) -> Iterator[tuple[Proposal, Context]]:
         Told(4, "cross", None, "rejected", None, "word " * 60, measured=2, like=3),
         Told(5, "mutate", check("y = 1\n").key, "scored", -2.5, gain=-1e-12, measured=3),
     ]
-    table = {each.key: each for each in told} | {check(f"a = {value}").key: told[0] for value in range(3)}
+    table = {each.key: each for each in told} | {check(f"a = {value}").key: told[0] for value in range(4)}
     verdict = Verdict("scored", 0.5, {"even": 0.5, "odd": 0.25}, stage="last", message="a message")
     failed = Verdict("error", message="ZeroDivisionError: no")
     for number, sources in enumerate(
