@@ -69,7 +69,7 @@ _MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
 _NODES = 200
 
 #: Questions to Z3 of a program without cases, at first, and of its core; where a line of a program does better.
-_FEW, _FEWER = 20, 6
+_FEW, _FEWER = 20, 10
 
 #: What an unproved bound costs in the score: no program is a better parent for being harder to prove.
 _UNPROVED = 1e-3
