@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -39,6 +40,9 @@ _THREE = (
     Seed("random", "x: P1 = Random()\ny: P2 = Random()\nz: P3 = Random()\n"),
 )
 
+#: What stages take with three players; few programs are proved.
+_SECONDS = {"screen": 0.1, "estimate": 0.2, "prove": 100.0}
+
 #: Blocks that the seeds are made of.
 _NEEDED = ("Random", "BestResponse")
 
@@ -50,7 +54,7 @@ class NashTask(Task):
     name = "nash"
     score_name = "minus the proved bound"
     harness = Harness("discovery.tasks.nash.harness", ("discovery.tasks.nash.harness",), ("numpy", "highspy"))
-    stages = (
+    stages: tuple[Stage, ...] = (
         Stage("screen", seconds=0.03, backstop=300.0),
         Stage("estimate", seconds=0.1, backstop=300.0),
         Stage("prove", seconds=0.3, backstop=1800.0),
@@ -77,6 +81,8 @@ class NashTask(Task):
         self.language: NashLanguage = NashLanguage(self.players, without)
         self.features = features(self.players)
         self.strategy = None if self.players == 2 else "islands"
+        if self.players > 2:
+            self.stages = tuple(replace(each, seconds=_SECONDS[each.name]) for each in self.stages)
         self.version = _version()
         self._judge: Judge | None = None
 

@@ -87,3 +87,14 @@ def test_a_key_with_dots_stands_in_quotes() -> None:
     found = resolve(sets=['llm.prices."openai/a-1.5".input=2', 'llm.prices."openai/a-1.5".output=3', "llm.pause=10m"])
     price = found.llm.prices["openai/a-1.5"]
     assert (price.input, price.output, found.llm.pause) == (2, 3, 600)
+
+
+def test_a_task_may_prefer_a_strategy_that_any_source_overrides(tmp_path: Path) -> None:
+    """With that strategy's own defaults; nobody's preference is regularized evolution."""
+    assert resolve(strategy="islands").search.model_dump()["migrate"] == 40
+    assert resolve(flags={"search.strategy": "genetic"}, strategy="islands").search.strategy == "genetic"
+    assert resolve(sets=["search.strategy=pareto"], strategy="islands").search.strategy == "pareto"
+    file = tmp_path / "config.toml"
+    file.write_text('[search]\nstrategy = "best_of_n"\n', encoding="utf-8")
+    assert resolve(file, strategy="islands").search.strategy == "best_of_n"
+    assert resolve().search.strategy == "evolution"
