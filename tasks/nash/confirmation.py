@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from discovery.grammar.ir import Form
 from discovery.model import Evidence
 from discovery.tasks.nash.certificate import recipe
 from discovery.tasks.nash.compiler.system import System
@@ -13,7 +12,7 @@ from discovery.tasks.nash.language import NashLanguage
 from discovery.tasks.nash.proof.cover import Patience
 from discovery.tasks.nash.proof.prove import CHECK, Outcome, prove
 from discovery.tasks.nash.reduce import reduced
-from discovery.tasks.nash.stages import Judge
+from discovery.tasks.nash.stages import Judge, sharp
 
 __all__ = ["confirm"]
 
@@ -27,7 +26,7 @@ def confirm(language: NashLanguage, source: str, tell: Callable[[str], None]) ->
     `tell` gets lines about the progress."""
     judge = Judge(language, tell)
     try:
-        outcome, systems = _proved(judge, language.lower(source))
+        outcome, systems = _proved(judge, source)
     finally:
         judge.solver.close()
     if outcome.bound is None:
@@ -47,11 +46,21 @@ def confirm(language: NashLanguage, source: str, tell: Callable[[str], None]) ->
     return Evidence(True, claim, None, -bound, (-bound, -low), data=data)
 
 
-def _proved(judge: Judge, form: Form) -> tuple[Outcome, list[System]]:
-    """The outcome, and the systems that its proof is about."""
-    systems = judge.systems(form)
+def _proved(judge: Judge, source: str) -> tuple[Outcome, list[System]]:
+    """The outcome, and the systems that its proof is about: never worse than what search finds of the same source."""
     if judge.language.players > 2:
+        form = judge.language.lower(source)
+        systems = judge.systems(form)
         found = judge.course.boxes(reduced(form, judge.language.words), systems, _BOXES)
         if found.bound is not None:
             return found, systems
-    return prove(systems, judge.solver, replace(CHECK, tighten=judge.language.players == 2)), systems
+        return prove(systems, judge.solver, replace(CHECK, tighten=False)), systems
+    searched, systems = judge.proved(source)
+    if searched.status == "vacuous" or sharp(searched):
+        return searched, systems
+    found = prove(systems, judge.solver, CHECK, below=searched.bound)
+    if searched.bound is None or found.bound is not None or found.status == "vacuous":
+        return found, systems
+    if searched.counterexample is None:
+        searched.refuted, searched.counterexample = found.refuted, found.counterexample
+    return searched, systems

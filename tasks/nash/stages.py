@@ -48,7 +48,7 @@ from discovery.tasks.nash.reduce import reduced
 from discovery.tasks.nash.solvers.process import Solver
 from discovery.tasks.nash.stages_many import UNPROVED, Course
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "sharp"]
 
 #: A program that some state makes worse than this guarantees nothing.
 _TRIVIAL = Fraction(999, 1000)
@@ -156,13 +156,18 @@ class Judge:
     def _shorter(self, form: Form) -> Program:
         return Program.of(reduced(form, self.language.words), self.language.players)
 
+    def proved(self, source: str) -> tuple[Outcome, list[System]]:
+        """What the last stage finds of a program for two players, and the systems that its proof is about."""
+        systems = self.systems(self.language.lower(source))
+        return self.outcome(systems, self._points(source, systems)), systems
+
     def outcome(self, systems: list[System], points: list[dict[str, Any]]) -> Outcome:
         """With little work; then with more, if there are cases, or the bound might be smaller than any known."""
         quick = self._quick(systems, points)
         if len(systems) == 1 and self._modest(points):
             return quick
         new = quick.estimate is not None and quick.estimate < _KNOWN
-        if quick.status == "vacuous" or _sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
+        if quick.status == "vacuous" or sharp(quick) or not (new or len(systems) > 1 or quick.bound is None):
             return quick
         if new and len(systems) == 1 and quick.bound is not None:
             known = Fraction(_KNOWN).limit_denominator(10**6)
@@ -195,7 +200,7 @@ class Judge:
             if found is not None and outcome is not None:
                 found = _better(outcome, found)
             outcome = found or outcome
-            if outcome is not None and (outcome.status == "vacuous" or _sharp(outcome)):
+            if outcome is not None and (outcome.status == "vacuous" or sharp(outcome)):
                 break
         assert outcome is not None  # of the whole
         return outcome
@@ -293,7 +298,7 @@ def _better(one: Outcome, other: Outcome) -> Outcome:
     return replace(one, clock=clock, proof_seconds=seconds, refuted=worst.refuted, counterexample=worst.counterexample)
 
 
-def _sharp(outcome: Outcome) -> bool:
+def sharp(outcome: Outcome) -> bool:
     """Whether the bound is as small as six digits can say."""
     if outcome.bound is None:
         return False

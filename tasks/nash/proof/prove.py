@@ -39,6 +39,7 @@ __all__ = [
 #: How far below a proved bound a state is looked for that exceeds it.
 NEARLY = Fraction(1, 10**6)
 _NEAR = Fraction(1, 3000)
+_CLOSE = Fraction(1, 10**5)
 
 #: What is added to an estimate, at last, in the hope of an easier proof of a coarser bound.
 _SLACK = (0.01, 0.03, 0.1)
@@ -127,13 +128,15 @@ def _witness(
     effort: Effort,
     outcome: Outcome,
 ) -> None:
-    """Look, once, for a state above `target`: it shows that a proved bound is tight, and what would have to change."""
+    """Look for a state above `target`, or a little below: it shows how tight a proved bound is, and what would have to
+    change."""
     quick = replace(effort, portfolio=effort.portfolio[:2], work=effort.work // 4)
     case = max(points, key=lambda case: points[case].get("value") or 0.0)
-    state = nearby(case, systems[case], target, points[case], solver, quick, outcome)
-    if state is not None:
-        outcome.refuted, outcome.counterexample = target, state
-        return
+    for each, work in ((target, quick), (target - _CLOSE, effort)):
+        state = nearby(case, systems[case], each, points[case], solver, work, outcome)
+        if state is not None:
+            outcome.refuted, outcome.counterexample = each, state
+            return
     answer = decide(case, systems[case], target, tight_lines(systems[case], points[case]), solver, quick, outcome)
     if answer.answer == "sat":
         outcome.refuted, outcome.counterexample = target, answer.counterexample
