@@ -132,14 +132,15 @@ def _witness(
     change."""
     quick = replace(effort, portfolio=effort.portfolio[:2], work=effort.work // 4)
     case = max(points, key=lambda case: points[case].get("value") or 0.0)
-    for each, work in ((target, quick), (target - _CLOSE, effort)):
-        state = nearby(case, systems[case], each, points[case], solver, work, outcome)
-        if state is not None:
-            outcome.refuted, outcome.counterexample = each, state
-            return
-    answer = decide(case, systems[case], target, tight_lines(systems[case], points[case]), solver, quick, outcome)
-    if answer.answer == "sat":
-        outcome.refuted, outcome.counterexample = target, answer.counterexample
+    state = nearby(case, systems[case], target, points[case], solver, quick, outcome)
+    if state is None:
+        lines = tight_lines(systems[case], points[case])
+        state = decide(case, systems[case], target, lines, solver, quick, outcome).counterexample
+    if state is None:
+        target -= _CLOSE
+        state = nearby(case, systems[case], target, points[case], solver, effort, outcome)
+    if state is not None:
+        outcome.refuted, outcome.counterexample = target, state
 
 
 def placed(

@@ -70,6 +70,8 @@ def decide(
             for index, line in enumerate(answer.counterexample.lines)
             if index not in kept and line["value"] <= target
         )
+        if not worst:
+            return Answer("unknown", reasons=("a state is too near to the target to tell",))
         kept |= {index for _, index in worst[:2]}
 
 
