@@ -76,6 +76,32 @@ def test_arrays_are_written_out_in_the_self_test(problem: Any, context: Context,
     assert done.returncode == 0 and "ok" in done.stdout, done
 
 
+@pytest.mark.parametrize(
+    "answer", ["range(len(numbers))", "deque(numbers)", "Counter(a=len(numbers))", "(1, (2, 0.5))"]
+)
+def test_kinds_of_lists_and_dicts_pass_their_self_test(
+    problem: Any, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    task = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: 1.0)
+    source = f"from collections import Counter, deque\n\n\ndef solve(numbers):\n    return {answer}\n"
+    (text,) = bundle(task, provenance(task, source, context)).values()
+    (tmp_path / "kinds.py").write_text(text)
+    done = subprocess.run([sys.executable, tmp_path / "kinds.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "ok" in done.stdout, done
+
+
+def test_a_module_whose_cases_are_too_long_says_that_it_has_no_self_test(
+    problem: Any, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = problem.Largest()
+    monkeypatch.setattr(type(task), "score", lambda self, case, answer: 1.0)
+    (text,) = bundle(task, provenance(task, "def solve(numbers):\n    return numbers * 400\n", context)).values()
+    (tmp_path / "long.py").write_text(text)
+    done = subprocess.run([sys.executable, tmp_path / "long.py"], capture_output=True, text=True, check=True)
+    assert "no self-test" in done.stdout
+
+
 def test_the_header_says_what_was_and_was_not_confirmed(largest: PythonTask, record: dict[str, Any]) -> None:
     (text,) = bundle(largest, record).values()
     assert "confirmed: Beats the best seed program" in text
