@@ -395,15 +395,17 @@ def test_a_score_that_does_not_return_is_a_verdict_and_of_a_seed_program_the_fau
 
     task: PythonTask = problem.Largest()
     monkeypatch.setattr(type(task), "score", score)
-    monkeypatch.setattr(type(task), "score_seconds", 0.2)
+    assert judge(task, context, "def solve(numbers):\n    return -1\n").score == 1.0
+    monkeypatch.setattr(type(task), "score_seconds", 0.2)  # only what hangs is judged from here on
     verdict = judge(task, context, "def solve(numbers):\n    return 0\n")
     assert verdict.status == "invalid" and verdict.cases == {"five": -1.0, "nine": -1.0}
     assert verdict.message.startswith("case five: score() did not return within score_seconds = 0.2 (test_eval")
-    assert judge(task, context, "def solve(numbers):\n    return -1\n").score == 1.0
     with pytest.raises(
         TaskError, match=r"seed program, case five: score\(\) did not return within score_seconds = 0\.2"
     ):
         judge(task, context, problem.FIRST)
+    monkeypatch.setattr(type(task), "score_seconds", 60.0)
+    assert judge(task, context, "def solve(numbers):\n    return -1\n").score == 1.0
 
 
 def test_cases_that_are_never_ready_stop_the_run(
