@@ -396,12 +396,12 @@ def test_a_score_that_does_not_return_is_a_verdict_and_of_a_seed_program_the_fau
     task: PythonTask = problem.Largest()
     monkeypatch.setattr(type(task), "score", score)
     assert judge(task, context, "def solve(numbers):\n    return -1\n").score == 1.0
-    monkeypatch.setattr(type(task), "score_seconds", 0.2)  # only what hangs is judged from here on
+    monkeypatch.setattr(type(task), "score_seconds", 0.5)  # only what hangs is judged from here on
     verdict = judge(task, context, "def solve(numbers):\n    return 0\n")
     assert verdict.status == "invalid" and verdict.cases == {"five": -1.0, "nine": -1.0}
-    assert verdict.message.startswith("case five: score() did not return within score_seconds = 0.2 (test_eval")
+    assert verdict.message.startswith("case five: score() did not return within score_seconds = 0.5 (test_eval")
     with pytest.raises(
-        TaskError, match=r"seed program, case five: score\(\) did not return within score_seconds = 0\.2"
+        TaskError, match=r"seed program, case five: score\(\) did not return within score_seconds = 0\.5"
     ):
         judge(task, context, problem.FIRST)
     monkeypatch.setattr(type(task), "score_seconds", 60.0)
@@ -413,8 +413,8 @@ def test_cases_that_are_never_ready_stop_the_run(
 ) -> None:
     task: PythonTask = problem.Largest()
     monkeypatch.setattr(type(task), "cases", lambda self, rng: time.sleep(3600))
-    monkeypatch.setattr(type(task), "score_seconds", 0.2)
-    with pytest.raises(TaskError, match=r"did not return within score_seconds = 0\.2"):
+    monkeypatch.setattr(type(task), "score_seconds", 0.5)
+    with pytest.raises(TaskError, match=r"did not return within score_seconds = 0\.5"):
         judge(task, context, problem.BEST)
 
 
