@@ -155,6 +155,7 @@ class LLMConfig(BaseModel):
         if address is None:
             return None
         parts = urlsplit(address)
+        _ = parts.port  # ValueError out of range
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an address such as http://127.0.0.1:8080/v1 is expected")
         if parts.username or parts.password or parts.query or parts.fragment:

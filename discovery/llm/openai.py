@@ -34,12 +34,12 @@ def find_key(base_url: str | None, variable: str | None) -> str:
     to another machine, anybody on the way could read a key that was meant for somebody else.
 
     Raises:
-        Unauthorised: the variable that was named is not set, or there is none for OpenAI itself.
+        Unauthorised: the variable that was named is not set, or there is none for OpenAI itself, or it holds no key.
     """
     if variable is not None:
         if not os.environ.get(variable, "").strip():
             raise Unauthorised(f"the environment variable {variable}, named by llm.key_variable, is not set")
-        return os.environ[variable].strip()
+        return _sendable(os.environ[variable].strip(), variable)
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if base_url is None:
         if not key:
@@ -47,8 +47,15 @@ def find_key(base_url: str | None, variable: str | None) -> str:
                 f"no key: the environment variable {KEY_VARIABLE} is not set",
                 hint=f"export {KEY_VARIABLE}=..., or --base-url for a server of your own, or --model queue",
             )
+        return _sendable(key, KEY_VARIABLE)
+    return _sendable(key, KEY_VARIABLE) if key and _is_safe(base_url) else _NO_KEY
+
+
+def _sendable(key: str, variable: str) -> str:
+    """`key`; Unauthorised where no header could carry it, as with quotes that an editor made round."""
+    if key.isascii() and key.isprintable() and " " not in key:
         return key
-    return key if key and _is_safe(base_url) else _NO_KEY
+    raise Unauthorised(f"the key in {variable} holds characters that no key has: spaces, line ends or other than ASCII")
 
 
 def _is_safe(base_url: str) -> bool:

@@ -74,6 +74,20 @@ def test_a_missing_key_is_said_before_anything_starts(monkeypatch: pytest.Monkey
     assert find_key(URL, None) == "none"
 
 
+@pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "sk-one\nsk-two", "sk one"])
+def test_a_key_that_no_header_carries_is_said_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    for address in (None, URL):
+        with pytest.raises(Unauthorised, match="the key in OPENAI_API_KEY holds characters") as caught:
+            find_key(address, None)
+        assert "sk" not in caught.value.message
+
+
+def test_an_address_has_a_port_that_there_is() -> None:
+    with pytest.raises(ValueError, match="Port out of range"):
+        LLMConfig(base_url="http://127.0.0.1:99999/v1")
+
+
 @pytest.mark.parametrize(
     ("url", "sent"),
     [
