@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,9 +31,7 @@ def _run(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or @last.")],
     out: OutOption = None,
 ) -> None:
-    from discovery.store import find_run
-
-    context.obj = find_run(run, out)
+    context.obj = run, out  # looked for by the verb: its help needs no run
 
 
 @app.command("inbox")
@@ -51,8 +48,9 @@ def inbox(
     """
     from discovery.errors import NotFound
     from discovery.llm import waiting
+    from discovery.store import find_run
 
-    folder: Path = context.obj
+    folder = find_run(*context.obj)
     prompts = [item for item in waiting(folder) if name in (None, item.id)]
     if name is not None and not prompts:
         raise NotFound(f"no prompt {name!r} waits in {folder / 'inbox'}", hint="`inbox` without ID lists what waits")
@@ -84,9 +82,9 @@ def answer(
     """
     from discovery.errors import ConfigError
     from discovery.llm import answer as reply
-    from discovery.store import lease_holder
+    from discovery.store import find_run, lease_holder
 
-    folder: Path = context.obj
+    folder = find_run(*context.obj)
     if extra:
         raise ConfigError(
             f"`answer` takes the ID of one prompt, not also {' '.join(extra)}",
@@ -114,9 +112,9 @@ def hint(
     discovery steer @last hint "Try something that forgets its past."
     """
     from discovery.errors import ConfigError
-    from discovery.store import Journal, give_hint, lease_holder
+    from discovery.store import Journal, find_run, give_hint, lease_holder
 
-    folder: Path = context.obj
+    folder = find_run(*context.obj)
     with Journal.open(folder) as journal:
         if not journal.meta.config["llm"]["models"]:
             raise ConfigError(

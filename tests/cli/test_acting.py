@@ -271,6 +271,12 @@ def test_errors_as_json(home: Path, arguments: list[str], code: int, message: st
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("verb", ["inbox", "answer", "hint"])
+def test_help_needs_no_run(tmp_path: Path, verb: str, here: Callable[..., Result]) -> None:
+    result = here("steer", "@last", verb, "-h", cwd=tmp_path)
+    assert result.returncode == 0 and "Usage" in result.stdout
+
+
 def test_json_and_help_and_success_as_ever(home: Path, here: Callable[..., Result]) -> None:
     assert here("list", "--json", cwd=home).returncode == 0
     result = here("list", "--json", "-h", cwd=home)
