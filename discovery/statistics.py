@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["MAX_PAIRS", "Interval", "over_seeds", "p_value", "typical_interval"]
+__all__ = ["MAX_PAIRS", "Interval", "over_seeds", "p_value", "student_interval", "typical_interval"]
 
 #: Every one of the 2^n sign patterns is visited.
 MAX_PAIRS = 16
+#: Student's t at 97.5 %, for 1 to 15 degrees of freedom.
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 
 
 def p_value(differences: Sequence[float]) -> float:
     """One-sided p-value for "the mean difference is positive": the share of the 2^n sign patterns whose sum is at least
     the observed one. At best 2^-n.
 
-    Raises ValueError for no or more than `MAX_PAIRS` differences.
+    Raises ValueError for no or more than `MAX_PAIRS` differences, or one that is not finite.
 
     >>> p_value([1.0, 2.0, 0.5])
     0.125
     """
+    sums = _subset_sums(differences)
     observed = math.fsum(differences)
     # Sums that differ only by rounding count as equal, to the side of caution.
     slack = 1e-12 * math.fsum(map(abs, differences))
-    sums = _subset_sums(differences)
-    total = math.fsum(differences)
-    return sum(2 * chosen - total >= observed - slack for chosen in sums) / len(sums)
+    return sum(2 * chosen - observed >= observed - slack for chosen in sums) / len(sums)
 
 
 def typical_interval(differences: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
@@ -48,6 +50,21 @@ def typical_interval(differences: Sequence[float], confidence: float = 0.95) -> 
     means = sorted(total / index.bit_count() for index, total in enumerate(sums) if index)
     skip = _left_out(len(differences), confidence)
     return means[skip], means[len(means) - 1 - skip]
+
+
+def student_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of normal differences: mean +- t s / sqrt(n), with Student's t of n - 1 degrees.
+
+    Raises ValueError for fewer than 2 or more than `MAX_PAIRS` differences, or one that is not finite.
+
+    >>> low, high = student_interval([1.0, 2.0, 3.0])
+    >>> round(low, 2), round(high, 2)
+    (-0.48, 4.48)
+    """
+    _check(differences, at_least=2)
+    mean = statistics.fmean(differences)
+    half = _STUDENT[len(differences) - 2] * statistics.stdev(differences) / math.sqrt(len(differences))
+    return mean - half, mean + half
 
 
 class Interval(NamedTuple):
@@ -73,6 +90,7 @@ def over_seeds(differences: Sequence[float]) -> Interval:
     if count <= MAX_PAIRS:
         coverage = 1.0 - 2.0 * (_left_out(count, 0.95) + 1) / 2**count
         return Interval(*typical_interval(differences), coverage, "typical values")
+    _check_finite(differences)
     rng = random.Random(0)
     means = sorted(math.fsum(rng.choices(differences, k=count)) / count for _ in range(20_000))
     return Interval(means[499], means[19_500], 0.95, "bootstrap")
@@ -85,9 +103,19 @@ def _left_out(count: int, confidence: float) -> int:
 
 def _subset_sums(values: Sequence[float]) -> list[float]:
     """Sum of each subset; bit i of the index says whether value i is in it."""
-    if not 0 < len(values) <= MAX_PAIRS:
-        raise ValueError(f"expected 1 to {MAX_PAIRS} differences; got {len(values)}")
+    _check(values, at_least=1)
     sums = [0.0]
     for value in values:
         sums += [total + value for total in sums]
     return sums
+
+
+def _check(differences: Sequence[float], *, at_least: int) -> None:
+    if not at_least <= len(differences) <= MAX_PAIRS:
+        raise ValueError(f"expected {at_least} to {MAX_PAIRS} differences; got {len(differences)}")
+    _check_finite(differences)
+
+
+def _check_finite(differences: Sequence[float]) -> None:
+    if not all(map(math.isfinite, differences)):  # no sum reaches what is no number: the p-value would be 0
+        raise ValueError("expected finite differences; got one that is not")

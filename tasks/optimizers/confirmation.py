@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 from discovery.errors import TaskError
 from discovery.model import JSON, Evidence
 from discovery.randomness import derive
+from discovery.statistics import p_value, student_interval
 from discovery.tasks.optimizers import zoo
 from discovery.tasks.optimizers.baseline import DECAYS, load_table, speedup
 from discovery.tasks.optimizers.environment import environment
 from discovery.tasks.optimizers.proxies import HELD_OUT, SEARCH, WORST_LOSS, Proxy
-from discovery.tasks.optimizers.statistics import paired_interval, sign_flip_p
 from discovery.tasks.optimizers.sweep import CandidateFailed, Lane, Trainer, locate, tune
 
 __all__ = [
@@ -211,8 +211,8 @@ def conclude(
 def _summary(values: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "effect": float(values.mean()),
-        "interval": list(paired_interval(values)),
-        "p_value": sign_flip_p(values - MARGIN),
+        "interval": list(student_interval(values.tolist())),
+        "p_value": p_value((values - MARGIN).tolist()),
     }
 
 

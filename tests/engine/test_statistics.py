@@ -4,13 +4,14 @@ import doctest
 import itertools
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery import statistics
-from discovery.statistics import over_seeds, p_value, typical_interval
+from discovery.statistics import over_seeds, p_value, student_interval, typical_interval
 
 differences = st.lists(st.integers(-20, 20).map(float), min_size=1, max_size=8)
 
@@ -28,6 +29,15 @@ def test_the_p_value_ignores_scale_and_falls_with_shift(values: list[float], fac
     assert p_value([value + factor for value in values]) <= p_value(values)
 
 
+@given(differences)
+def test_opposite_hypotheses_cannot_both_be_unlikely(values: list[float]) -> None:
+    assert p_value(values) + p_value([-value for value in values]) >= 1.0
+
+
+def test_ties_that_differ_by_rounding_count_as_ties() -> None:
+    assert p_value([0.1, 0.2, -0.3]) == p_value([1, 2, -3])
+
+
 def test_it_keeps_its_level_under_the_null() -> None:
     rng = random.Random(0)
     p_values = [p_value([rng.gauss(0, 1) for _ in range(8)]) for _ in range(600)]
@@ -35,7 +45,8 @@ def test_it_keeps_its_level_under_the_null() -> None:
     assert sum(p <= 0.5 for p in p_values) / 600 > 0.4
 
 
-def test_equal_programs_prove_nothing() -> None:
+def test_the_smallest_p_of_twelve_pairs_and_the_p_of_no_difference() -> None:
+    assert p_value([0.1] * 12) == 2**-12
     assert p_value([0.0] * 12) == 1.0
 
 
@@ -57,6 +68,28 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
 def test_sizes_out_of_range_are_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="1 to 16"):
         p_value(values)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("function", [p_value, typical_interval, student_interval, over_seeds])
+def test_what_is_no_number_is_refused(function: Callable[[list[float]], object], bad: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        function([1.0, bad, 2.0])
+    with pytest.raises(ValueError, match="finite"):
+        over_seeds([1.0] * 20 + [bad])
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [0.0] * 17])
+def test_students_interval_takes_two_to_sixteen(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="2 to 16"):
+        student_interval(values)
+
+
+@pytest.mark.parametrize("count", [2, 5, 12, 16])
+def test_students_interval_covers_the_mean_95_times_in_100(count: int) -> None:
+    rng = random.Random(count)
+    intervals = [student_interval([rng.gauss(1.0, 2.0) for _ in range(count)]) for _ in range(2000)]
+    assert sum(low <= 1.0 <= high for low, high in intervals) / 2000 == pytest.approx(0.95, abs=0.02)
 
 
 @pytest.mark.parametrize(("count", "coverage"), [(1, 0.0), (2, 0.5), (3, 0.75), (5, 0.9375), (6, 0.96875), (10, 0.951)])
