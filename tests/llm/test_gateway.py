@@ -350,7 +350,7 @@ def test_passing_failures_are_waited_out(setting: Setting) -> None:
     answers = [
         failure(429, "slow down"),
         failure(500, "oops"),
-        Answer(b"<html>"),
+        Answer(b"garbage"),
         completion("half", cut=20),
         failure(503, "loading"),
     ]
