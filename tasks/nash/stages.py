@@ -63,7 +63,7 @@ _KNOWN = 0.33332
 _EASY = (0.3829, 0.3403)
 
 #: More work, where a bound might be new, or there are cases.
-_MORE = replace(CHECK, nodes=200, seconds=10.0, questions=12)
+_MORE = replace(CHECK, nodes=200, seconds=5.0, questions=12)
 
 #: SCIP's nodes where weights are computed.
 _NODES = 200

@@ -30,7 +30,7 @@ class Effort:
         portfolio: Ways to ask.
         reduced: Variable orderings for questions with fewer variables, see `reduction`.
         digits: Decimals to which a bound is looked for where no simpler rational is one.
-        seconds: Backstop of one solver call.
+        seconds: Backstop of one question to Z3, in seconds of processor time; SCIP has four times as much.
         questions: Ways of asking that are tried for one program, all together.
         tighten: Whether SCIP may spend its time on a smaller ceiling, beyond what finding states takes.
     """
@@ -51,7 +51,7 @@ SEARCH = Effort(
     portfolio=(Way(4, True), Way(4, False), Way(1, False)),
     reduced=(1,),
     digits=(6, 4, 2),
-    seconds=10.0,
+    seconds=3.0,
     tighten=False,
     questions=60,
 )

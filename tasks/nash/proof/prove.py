@@ -97,7 +97,7 @@ def prove(
 def estimated(system: System, solver: Solver, effort: Effort) -> dict[str, Any]:
     """SCIP's answer for one case, squares left out where there are many."""
     lines = plain_lines(system)
-    return solver.estimate(system, nodes=effort.nodes, seconds=effort.seconds, lines=lines, tighten=effort.tighten)
+    return solver.estimate(system, nodes=effort.nodes, seconds=4 * effort.seconds, lines=lines, tighten=effort.tighten)
 
 
 def by_clock(found: dict[str, Any]) -> bool:

@@ -29,6 +29,9 @@ _NEAR = Fraction(1, 10**4)
 #: where a state of that one was found.
 _AGAIN, _AGAIN_REDUCED = Fraction(2, 10**5), Fraction(1, 1000)
 
+#: Questions that one counts as besides which Z3 spent long on, without counting it as work.
+_LONG = 5
+
 #: Z3's resource units for one step of a reduction.
 STEP_WORK = 400_000
 
@@ -214,7 +217,9 @@ class _Asked:
         started = time.monotonic()
         found = self.solver.decide(text, ordering=ordering, work=work, seconds=self.effort.seconds)
         self.outcome.proof_seconds += time.monotonic() - started
-        self.outcome.clock |= bool(found.get("clock")) or found.get("reason") == "timeout"
+        if found.get("clock") or found.get("reason") == "timeout":
+            self.outcome.clock = True
+            self.outcome.questions += _LONG
         return found
 
     def _piece(self, text: str, ordering: int, lines: set[int], *, regrets: bool, reduced: bool = False) -> Piece:
