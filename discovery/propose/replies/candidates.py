@@ -11,7 +11,7 @@ from discovery.propose.replies.judge import Candidate
 from discovery.propose.replies.layout import Layout
 from discovery.propose.replies.mend import mended, normal
 from discovery.propose.replies.said import changed, told
-from discovery.propose.replies.spans import Span, bare_spans, says
+from discovery.propose.replies.spans import Span, bare_spans, numbered, says
 from discovery.propose.replies.wrappings import wrapped
 
 __all__ = ["bare", "joined", "repaired", "spoken"]
@@ -49,15 +49,17 @@ def bare(layout: Layout, base: str) -> Iterator[Candidate]:
         found += [_spoken(span, layout) for span in bare_spans(layout.prose)]
     else:
         found += [_spoken(span, layout) for span in bare_spans(layout.text)]
+        found += [_spoken(span, layout) for span in numbered(layout.text)]
         found += [_spoken(span, layout) for span in bare_spans(_BOLD.sub(r"\1", layout.text))]
         found += [Candidate(text, (), not layout.cut_short) for text in told(layout.text, line_ended=layout.line_ended)]
-    for block in layout.blocks:
+    cut = bool(layout.blocks) and not layout.blocks[-1].closed  # what stands before it is not all
+    for block in layout.blocks[-1:] if cut else layout.blocks:
         found += [Candidate(text, (), True) for text in wrapped(block.text)]
         found += [Candidate(span.text, (), block.closed or says(span.rest)) for span in bare_spans(block.text)]
     found = [candidate._replace(repairs=("found between prose",)) for candidate in found]
     for candidate in found:
         yield from _repaired(candidate, base)
-    for candidate in found if base else ():
+    for candidate in found if base and not cut else ():
         for text, repairs in mended(candidate.text):
             if (whole := merged(text, base)) is not None:
                 names = (*candidate.repairs, *repairs, "left-out definitions kept")

@@ -18,7 +18,8 @@ _ASIDE = (
     r"|reference|(?:first|initial) (?:attempt|try|version|idea)|example|alternative(?:ly)?|option|variant|version \w"
     r"|choice|either|could also|entwurf|borrador|brouillon"
 )
-_WORDS = re.compile(rf"(?P<final>\b(?:{_FINAL})\b|最终|修正|最終|итог|исправлен)|\b(?:{_ASIDE})\b", re.I)
+_FINAL_WORD = re.compile(rf"\b(?:{_FINAL})\b|最终|修正|最終|итог|исправлен", re.I)
+_WORDS = re.compile(rf"{_FINAL_WORD.pattern}|\b(?:{_ASIDE})\b", re.I)
 
 #: Sentences behind a program that take some of it back.
 _RETRACTS = re.compile(
@@ -40,31 +41,42 @@ def meant(programs: Sequence[tuple[str, str]]) -> int | None:
     """Number of the program that is meant, or None where nothing says so.
 
     One that is announced as an aside (the original, a draft, an option, a comparison) is none of them. Of the others
-    the last is meant if it is the only one, if it is announced as the final, corrected or complete one, or if it goes
-    on from all before it, whose every line it holds. Of two such words in an announcement the later counts.
+    the last is meant if it is the only one, if it alone is announced as the final, corrected or complete one, or if it
+    goes on from all before it, whose every line it holds. Of two such words in an announcement the later counts.
 
     Args:
         programs: In order, the prose before each and its text. All differ.
     """
     if len(programs) == 1:
         return 0
-    said = [announced(prose) for prose, _ in programs]
+    words = [_announcing(prose) for prose, _ in programs]
+    said = [_kind(word) for word in words]
     left = [number for number, kind in enumerate(said) if kind != "aside"]
     if not left:
         return None
     last = left[-1]
     texts = [_lines(text) for _, text in programs]
     grown = all(texts[number] <= texts[last] for number in left)
-    return last if len(left) == 1 or said[last] == "final" or grown else None
+    final = said[last] == "final" and all(words[number] != words[last] for number in left[:-1])
+    return last if len(left) == 1 or final or grown else None
 
 
 def announced(prose: str) -> Literal["final", "aside", ""]:
     """What the text closest before a program, the last paragraph and one above it, says of it."""
-    paragraphs = [part for part in re.split(r"\n\s*\n", prose) if part.strip()]
-    words = list(_WORDS.finditer("\n".join(paragraphs[-2:])[-400:]))
-    if not words:
+    return _kind(_announcing(prose))
+
+
+def _announcing(prose: str) -> str:
+    """The last word before a program that says what it is, or ""."""
+    paragraphs = [part.strip() for part in prose[-2000:].split("\n\n") if part.strip()]
+    words = _WORDS.findall("\n".join(paragraphs[-2:])[-400:])
+    return words[-1].lower() if words else ""
+
+
+def _kind(word: str) -> Literal["final", "aside", ""]:
+    if not word:
         return ""
-    return "final" if words[-1]["final"] else "aside"
+    return "final" if _FINAL_WORD.fullmatch(word) else "aside"
 
 
 def _lines(text: str) -> set[str]:

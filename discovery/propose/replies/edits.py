@@ -15,7 +15,7 @@ __all__ = ["find_edits"]
 
 _LONGEST = 80  # signs of a line that may be a marker
 _START = re.compile(
-    r"(?:[<>]{3,}|[+-]{5,})\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)[\s:<>+-]*$|<{3,}$"
+    r"(?:[<>]{3,}|[+-]{5,})\s*(?:SEARCH|ORIGINAL|HEAD|BEFORE|OLD|FIND)(?:[\s:<>+-]*$|\s(?P<code>.+)$)|<{3,}$"
     r"|[*#\[\s]*(?-i:SEARCH)[*\]:\s]*$",
     re.I,
 )
@@ -23,11 +23,15 @@ _MIDDLE = re.compile(r"={3,}[\s:]*(?:REPLACE|REPLACEMENT|WITH)?[\s:]*$|-{5,}$|[*
 _END = re.compile(
     r">{3,}(?:\s*[\w./-]+)?[\s:<>]*$|(?:<{3,}|[+-]{5,})\s*(?:REPLACE|UPDATED|NEW|AFTER|END)[\s:<>+-]*$", re.I
 )
+_MARK = ("<<<<<<< S", "<<<<<<< O", "<<<<<<< H")
 _PLACE = re.compile(r":?(?:start|end)_line\s*:\s*\d+$", re.I)  # where some formats say that the lines stand
 _FENCE = re.compile(r"\s*(?:`{3,}+|~{3,}+)\s*\w*\s*$")
 _HUNK = re.compile(r"^(?:@@.*|[ \t]*\.{3}[ \t]*)$", re.M)
+_AT = re.compile(r"^@@(?: |$)", re.M)
 _COUNTED = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,(\d+))? @@", re.M)
 _HEADER = ("---", "+++", "diff ", "index ", "\\ No newline")
+_OLD_KEYS = ("search", "old", "find", "original")
+_NEW_KEYS = ("replace", "new", "replacement", "updated")
 _OLD = re.compile(r"\b(search|original|before|old|find|replace this|current)\b", re.I)
 _REPLACE_WHAT = re.compile(r"\W{0,9}(in \S+,? )?(replace|change|turn|swap)\b", re.I)
 _WITH = re.compile(r"\W{0,9}(with|by|to|into|for)\b", re.I)
@@ -61,9 +65,9 @@ def _marked(text: str) -> list[Edit]:
 
     for line in text.split("\n"):
         mark = line[:_LONGEST].strip(" \t*`_\\")  # markers may be set in bold, as code, or escaped
-        if _START.match(mark):
+        if start := _START.match(mark):
             close()
-            search = []
+            search = [line.partition(start["code"])[1] + line.partition(start["code"])[2]] if start["code"] else []
         elif search is None or (replace is None and _is_place(mark, search)):
             continue
         elif replace is None and _MIDDLE.match(mark):
@@ -75,6 +79,8 @@ def _marked(text: str) -> list[Edit]:
         else:
             (search if replace is None else replace).append(line)
     close(marked=False)
+    if edits and sum(line.strip().startswith(_MARK) for line in text.split("\n")) > len(edits):
+        raise EditFailed("one of the edits is not understood: each begins with a line <<<<<<< SEARCH")
     return edits
 
 
@@ -102,8 +108,8 @@ def _listed(text: str) -> list[Edit]:
     """Objects of JSON with a text to find and one to put there."""
     edits = []
     for value in objects(text):
-        old = next((value[name] for name in ("search", "old", "find", "original") if name in value), None)
-        new = next((value[name] for name in ("replace", "new", "replacement", "updated") if name in value), None)
+        old = next((value[name] for name in value if name.split("_")[0] in _OLD_KEYS), None)
+        new = next((value[name] for name in value if name.split("_")[0] in _NEW_KEYS), None)
         if isinstance(old, str) and isinstance(new, str):
             edits.append(Edit(old.strip("\n"), new.strip("\n")))
     return edits
@@ -111,10 +117,11 @@ def _listed(text: str) -> list[Edit]:
 
 def _hunks(layout: Layout) -> list[Edit]:
     """A unified diff: in a block called so, or with `@@` lines; a context line may have lost its leading blank."""
-    diffs = [block for block in layout.blocks if block.tag in ("diff", "patch") or re.search(r"^@@", block.text, re.M)]
+    diffs = [block for block in layout.blocks if block.tag in ("diff", "patch") or _AT.search(block.text)]
     bodies = [(block.text, block.closed) for block in diffs]
-    if not bodies and (found := re.search(r"^@@ .*@@", layout.text, re.M)):
-        bodies = [(layout.text[found.start() :], layout.line_ended and _is_whole(layout.text[found.start() :]))]
+    if not bodies and (found := _AT.search(layout.text)):
+        body, end, _ = layout.text[found.start() :].partition("\n*** End Patch")
+        bodies = [(body, bool(end) or (layout.line_ended and _is_whole(body)))]
     edits = []
     for body, closed in bodies:
         for hunk in _HUNK.split(body):

@@ -13,7 +13,9 @@ from discovery.propose.replies.parts import leaves_open, names_of, parsed
 __all__ = ["ends_itself", "repeats", "turn_ended", "unfilled"]
 
 #: Signs with which chat formats end a turn: what stands before one was not cut off.
-_TURN = re.compile(r"<\|(?:im_end|eot_id|eom_id|endoftext|end|return)\|>|</s>|<end_of_turn>")
+_TURN = re.compile(
+    r"<\|(?:im_end|eot_id|eom_id|endoftext|end|return)\|>|</s>|<end_of_turn>|<\uff5cend[^\uff5c\n]{0,30}\uff5c>"
+)
 _BUILT_IN = frozenset(dir(builtins))
 _TO_DO = re.compile(
     r"#\s*(?:todo\b|fixme\b|placeholder\b|your (?:code|logic|implementation)\b)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from discovery.propose.replies.parts import continued, goes_on
 
 __all__ = ["Layout", "lay_out"]
 
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _MOST = 40  # blocks of a reply, the last ones, that are looked at
 
 
@@ -59,7 +61,7 @@ def lay_out(reply: str, *, cut_short: bool) -> Layout:
     """`reply` taken apart."""
     reply = _unescaped(reply)
     done = turn_ended(reply) and not cut_short
-    text = prose.answer(normal(reply).lstrip("\ufeff\u200b\u2060"), cut_short=cut_short)
+    text = prose.answer(normal(_INVISIBLE.sub("", reply)), cut_short=cut_short)
     blocks = _continued(find_blocks(text)[-_MOST:])
     return Layout(text, tuple(blocks), cut_short, done, done or reply.endswith(("\n", "\r")))
 

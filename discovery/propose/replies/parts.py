@@ -30,7 +30,7 @@ class Names(NamedTuple):
 def names_of(text: str) -> Names:
     """The names of `text`; none where it has not the syntax of Python, whatever is mended."""
     for version, _ in mended(text):
-        if (tree := parsed(version)) is not None:
+        if (tree := parsed(version)) is not None and tree.body:
             return _names(tree)
     return Names(frozenset(), frozenset(), frozenset())
 
@@ -164,7 +164,7 @@ def alters(part: str, text: str) -> Literal["functions", "lines", ""]:
     there = names_of(part)
     if there.bound & own.bound:
         return "functions"
-    tree = next((tree for version, _ in mended(part) if (tree := parsed(version)) is not None), None)
+    tree = next((tree for version, _ in mended(part) if (tree := parsed(version)) is not None and tree.body), None)
     if tree is None:
         heads = re.findall(r"^\s*def (\w+)", part, re.M)
         return "functions" if own.defined.intersection(heads) else ""

@@ -16,7 +16,7 @@ _BREAK = re.compile(r"<br ?/?>\n?", re.I)
 #: What begins a turn of the user, which the model invented.
 _TURN = re.compile(r"<\|im_start\|>user|<\|start_header_id\|>user|<start_of_turn>user|\[INST\]")
 _TOKENS = re.compile(
-    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|</?s>|<end_code>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
+    r"<\|[a-z_]{2,20}\|>(?:assistant|user|system|final|analysis)?|<\uff5c[^\uff5c\n]{1,30}\uff5c>|</?s>|<end_code>|\[/?INST\]|<(?:start|end)_of_turn>(?:model)?",
     re.I,
 )
 #: Channels of a chat format that hold thinking, up to the next that does not.

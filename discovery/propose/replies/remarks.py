@@ -13,9 +13,10 @@ __all__ = ["commented", "remarks"]
 _BLOCK = re.compile(r"/\*+(.*?)\*+/", re.S)
 _AFTER = re.compile(r"^(?P<code>.*\S)\s+//\s*(?P<words>[A-Za-z][\w ,.:;'()=-]*)$")
 _STEP = re.compile(
-    r"^\s*(?:\*\*|#* *)?(?:step|part|phase|stage|section|line)\s*\d+\w?\s*[:.)\u2013-]\s*(?P<words>\S.*)$", re.I
+    r"(?:\*\*|#{0,6} ?)?(?:step|part|phase|stage|section|line)\s*\d+\w?\s*[:.)\u2013-]\s*(?P<words>\S.*)$", re.I
 )
 _MANY = 200  # more comments of C than this are not looked for
+_LONGEST = 200  # signs of a line that may be a heading
 _WRAPS = 30  # letters from which a comment may have been wrapped
 
 
@@ -65,7 +66,7 @@ def _is_sentence(line: str) -> bool:
 
 def _is_heading(line: str, below: list[str]) -> bool:
     """Whether a line such as "Step 2: answer it" stands above code."""
-    found = _STEP.match(line)
+    found = _STEP.match(line.strip()[:_LONGEST])
     return (
         found is not None
         and not CODE.match(found["words"])

@@ -14,7 +14,7 @@ from discovery.propose.replies.spans import CODE, ENDED
 __all__ = ["changed", "told"]
 
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_ITEM = re.compile(r"^(?:[-*\u2022]|\d{1,3}[.):])\s++(.*)$")
+_ITEM = re.compile(r"^(?:[-*\u2022]|(?:step |line )?\d{1,3}[.):])\s++(.*)$", re.I)
 _SWAP = re.compile(
     r"\b(?:replac\w+|chang\w+|swap\w*|substitut\w+)\s+`([^`\n]+)`\s+(?:with|by|to|for|into|\u2192|->)\s+`([^`\n]+)`",
     re.I,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["CODE", "ENDED", "Span", "bare_spans", "is_prose", "says"]
+__all__ = ["CODE", "ENDED", "Span", "bare_spans", "is_prose", "numbered", "says"]
 
 #: What a line of code looks like, in a language whose blocks are indented.
 CODE = re.compile(
@@ -21,7 +21,9 @@ ENDED = re.compile(r"[.!?:)*_\u3002\uff01\uff1f\uff1a]\s*$")
 _MARKUP = re.compile(r"(?:\[/?\w+\]|</?\w[^<>]*>|\\(?:begin|end)\{\w+\}|#\+\w+.*|[\W_]*+)$")
 _USE = re.compile(r"^(print\(|assert\b|if __name__\b)")
 _IMPORT = re.compile(r"^(import \w|from \w[\w.]* import )")
+_TAG = re.compile(r"^</?\w[^<>\n]{0,80}>")
 _HEAD = re.compile(r"def \w+\(|class \w+[(:]|if __name__\b")
+_NUMBER = re.compile(r"[ \t]{0,9}(\d{1,4})(?:[.:)|]| \|)?(?:[ \t]|$)(.*)$")
 _LETTERS = re.compile(r"[^\W\d_]{3}")
 _LAST = 3  # top-level lines at the end that may be uses of the program
 
@@ -29,7 +31,8 @@ _LAST = 3  # top-level lines at the end that may be uses of the program
 def is_prose(line: str) -> bool:
     """Whether a line is text of a natural language, blank, or only markup, rather than code not understood."""
     bare = line.strip()
-    if _HEAD.match(bare):
+    bare = _TAG.sub("", bare, count=1)
+    if _HEAD.match(bare) or (bare[:1] in ("+", "-") and CODE.match(bare[1:]) and not bare[1:2].isspace()):
         return False
     if _MARKUP.match(bare) or not re.search(r"[=(\[{]", bare):
         return True
@@ -42,8 +45,10 @@ def says(text: str) -> bool:
     """Whether `text` holds a line that can be no beginning of a line of code: words, or marks of some markup."""
     for line in text.split("\n"):
         bare = line.strip()
+        if not bare or line[:1].isspace() or not is_prose(line):
+            continue  # an indented line goes on from code, however it reads
         words = [word for word in bare.split() if _LETTERS.search(word)]
-        if bare and is_prose(line) and (len(words) > 2 or _MARKUP.match(bare) or (words and ENDED.search(bare))):
+        if len(words) > 2 or _MARKUP.match(bare) or (words and ENDED.search(bare)):
             return True
     return False
 
@@ -80,6 +85,20 @@ def bare_spans(text: str) -> Iterator[Span]:
                 yield _span(lines, start, end)
 
 
+def numbered(text: str) -> Iterator[Span]:
+    """The first run of at least three lines that are numbered, one after the other, without their numbers."""
+    lines = text.split("\n")
+    found = [_NUMBER.match(line) for line in lines]
+    numbers = [int(each[1]) if each else -1 for each in found]
+    starts = [at for at in range(len(lines) - 2) if numbers[at] == 1 and numbers[at + 1] == 2 and numbers[at + 2] == 3]
+    if starts:
+        end = starts[0]
+        while end < len(lines) and numbers[end] == end - starts[0] + 1:
+            end += 1
+        code = [each[2] for each in found[starts[0] : end] if each is not None]
+        yield Span("\n".join(code), "\n".join(lines[end:]))
+
+
 def _span(lines: list[str], first: int, last: int) -> Span:
     return Span("\n".join(lines[first : last + 1]), "\n".join(lines[last + 1 :]))
 
@@ -89,14 +108,15 @@ def _may_end(kept: list[str], dropped: list[str]) -> bool:
     defined = "|".join(found[1] for line in kept if (found := re.match(r"def (\w+)", line)))
     use = re.compile(rf"^[^#]*\b(?:{defined})\(" if defined else r"(?!)")
     before = kept[-1] if kept else ""
-    inside = False  # of a use that goes on
+    inside = words = False  # of a use that goes on; behind a line of words
     for line in dropped:
         is_use = bool(_USE.match(line) or (not line[:1].isspace() and use.match(line)))
         comment = line.lstrip().startswith("#")
         ended = not before.strip() or bool(ENDED.search(line)) or is_prose(before)
-        told = is_prose(line) and (ended or bool(_MARKUP.match(line.strip())))
+        behind = words or not line.strip() or not line[:1].isspace()  # else it goes on from code, however it reads
+        told = behind and is_prose(line) and (ended or bool(_MARKUP.match(line.strip())))
         if not (is_use or comment or told or (inside and line[:1].isspace())):
             return False
         inside = is_use or (inside and (line[:1].isspace() or not line.strip()))
-        before = line
+        before, words = line, (told and bool(line.strip())) or (words and not line.strip())
     return True

@@ -20,7 +20,10 @@ _PAIRS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         re.compile(r"\\begin\{(verbatim|lstlisting|minted|code)\}(?:[\[{][^\]}\n]*[\]}])?"),
         lambda found: f"\\end{{{found[1]}}}",
     ),
-    (re.compile(r"""^[ \t]*+(?:\w++[ \t]*+[:=][ \t]*+)?[rf]?('{3}|"{3})\w*\n""", re.M), lambda found: found[1]),
+    (
+        re.compile(r"""^[ \t]*+(?:["']?\w++["']?[ \t]*+[:=][ \t]*+)?[rf]?('{3}|"{3})\w*\n""", re.M),
+        lambda found: found[1],
+    ),
 )
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _TRIES = 20  # braces at which an object may begin
@@ -34,6 +37,8 @@ def wrapped(text: str) -> Iterator[str]:
     yield from _enclosed(text)
     sources = [source for value in objects(text) for source in _sources(value)]
     yield from sources or _unescaped(text)
+    if text.count("`") == 2 and "\n" in (inner := text.split("`")[1]):
+        yield inner
     stripped = text.strip()
     if len(stripped) > 2 and stripped[0] == stripped[-1] == "`":
         yield stripped.strip("`")
