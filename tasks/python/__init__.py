@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from discovery.task import Feature
+    from discovery.tasks.python.case import Case, Invalid
     from discovery.tasks.python.language import PythonLanguage
-    from discovery.tasks.python.task import Case, Invalid, PythonTask
+    from discovery.tasks.python.task import PythonTask
 
 __all__ = ["Case", "Feature", "Invalid", "PythonLanguage", "PythonTask"]
 
@@ -19,5 +20,5 @@ __all__ = ["Case", "Feature", "Invalid", "PythonLanguage", "PythonTask"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "language" if name == "PythonLanguage" else "task"
+    module = {"PythonLanguage": "language", "Case": "case", "Invalid": "case"}.get(name, "task")
     return getattr(import_module(f"{__name__}.{module}"), name)

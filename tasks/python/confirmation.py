@@ -20,7 +20,8 @@ from discovery.tasks.python.plain import encode
 
 if TYPE_CHECKING:
     from discovery.task import Context
-    from discovery.tasks.python.task import Case, Outcome, PythonTask
+    from discovery.tasks.python.case import Case, Outcome
+    from discovery.tasks.python.task import PythonTask
 
 __all__ = ["Comparison", "compare", "confirm", "inputs_digest"]
 

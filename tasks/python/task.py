@@ -7,18 +7,12 @@ comes back as plain data, and `score` judges it out here, where the program cann
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
-import json
 import math
 import random
-import re
-import sys
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from keyword import iskeyword
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,69 +22,17 @@ from discovery.model import JSON, Evidence, Program, Status, Verdict
 from discovery.randomness import stream
 from discovery.sandbox import Answer, Array, Harness, Limits
 from discovery.task import Context, Feature, Seed, Stage, Task, Verification
+from discovery.tasks.python.case import Case, Invalid, Misjudged, Outcome, digest_of, explained, finite, own_copy, short
 from discovery.tasks.python.confirmation import inputs_digest
 from discovery.tasks.python.deadline import Late, within
+from discovery.tasks.python.declared import folder_of, is_text, require_declared, version_of
 from discovery.tasks.python.language import PythonLanguage
 from discovery.tasks.python.online import beginning, continues
 from discovery.tasks.python.plain import NotPlain, decode, encode, widened
 from discovery.tasks.python.source import without_docstrings
 from discovery.tasks.python.trace import Failure, ended, raised, record
 
-__all__ = ["Case", "Invalid", "Outcome", "PythonTask"]
-
-_SAMPLE_BYTES = 2048
-
-
-class Invalid(Exception):
-    """Raised by `PythonTask.score` for an answer that is not acceptable; the message says why, for people and
-    proposers."""
-
-
-class _Misjudged(Exception):
-    """`score` gave no score and did not refuse the answer. An answer may have led it astray, so that no run ends by it;
-    but for a seed program, the task itself is at fault."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One instance of the problem.
-
-    Attributes:
-        name: Short, unique among the cases of one call.
-        inputs: Keyword arguments of the program's function: plain data or numpy arrays.
-        hidden: What only `score` may know, such as the expected answer. It never enters the sandbox.
-    """
-
-    name: str
-    inputs: Mapping[str, Any]
-    hidden: Any = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a program did on one case: its score, or a failing status with a message.
-
-    Attributes:
-        case: The case's name.
-        status: As in a verdict.
-        score: At least the task's `worst`; exactly that for a failure.
-        message: What went wrong, or that the score was raised to `worst`, or "".
-        answer: The coded answer with arrays as lists, when it is short; else None.
-        clock_limited: Whether the wall clock decided, and not a limit of CPU time.
-        failure: How it failed, or None.
-        log: What the program printed, bounded. Never a result.
-        digest: SHA-256 of the answer, or "" for a failure.
-    """
-
-    case: str
-    status: Status
-    score: float
-    message: str = ""
-    answer: JSON = None
-    clock_limited: bool = False
-    failure: Failure | None = None
-    log: str = ""
-    digest: str = ""
+__all__ = ["PythonTask"]
 
 
 class PythonTask(Task):
@@ -128,7 +70,7 @@ class PythonTask(Task):
     features = (Feature("size", 16, 4096, bins=12, log=True),)
 
     def __init__(self) -> None:
-        _require(type(self))
+        require_declared(type(self))
         self.language = PythonLanguage(
             self.entry, limits=self.limits, packages=self.preload, example=lambda: self.seeds()[0].source
         )
@@ -144,8 +86,8 @@ class PythonTask(Task):
             ),
             preload=self.preload,
         )
-        self.folder = _folder_of(type(self))
-        self.version = _version(self.folder)
+        self.folder = folder_of(type(self))
+        self.version = version_of(self.folder)
         self._generated: tuple[tuple[object, ...], Sequence[Case]] | None = None
         self._repeating: set[str] = set()
 
@@ -227,7 +169,7 @@ class PythonTask(Task):
             with within(self.score_seconds):
                 cases = list(maker(rng))
             for case in cases:
-                if not isinstance(case, Case) or not isinstance(case.inputs, Mapping) or not _text(case.name):
+                if not isinstance(case, Case) or not isinstance(case.inputs, Mapping) or not is_text(case.name):
                     raise TypeError(f"expected Case(name, {{argument: value}}), got {case!r:.80}")
                 encode(dict(case.inputs), {}, f"inputs of case {case.name!r}")
                 if self.online and not hasattr(case.inputs.get(self.online), "__len__"):
@@ -295,7 +237,7 @@ class PythonTask(Task):
         start = beginning(whole, stream(ctx.seed, "online", case.name, program.key))
         _, _, found = self._call(program, {**case.inputs, self.online: start}, ctx)
         if isinstance(found, Failure):
-            raise Invalid(f"with only the beginning of `{self.online}` it fails: {_explained(found, program.source)}")
+            raise Invalid(f"with only the beginning of `{self.online}` it fails: {explained(found, program.source)}")
         if not continues(value, found, len(whole) - len(start)):
             raise Invalid(
                 f"it looks ahead: with only the beginning of `{self.online}` it does not answer with the beginning of "
@@ -307,7 +249,7 @@ class PythonTask(Task):
             case.name,
             status,
             self.worst,
-            f"case {case.name}: {_explained(failure, program.source)}",
+            f"case {case.name}: {explained(failure, program.source)}",
             clock_limited=answer.clock_limited,
             failure=failure,
             log=answer.stdout + answer.stderr,
@@ -316,7 +258,7 @@ class PythonTask(Task):
     def _judge(self, program: Program, case: Case, answer: Answer, value: Any) -> Outcome:
         try:
             score = self._scored(case, value)
-        except _Misjudged as wrong:
+        except Misjudged as wrong:
             if any(program.key == self.language.check(seed.source).key for seed in self.seeds()):
                 raise TaskError(
                     f"task {self.name!r}, seed program, case {case.name}: {wrong}", hint="`score` judges every answer"
@@ -327,22 +269,22 @@ class PythonTask(Task):
             "scored",
             max(score, self.worst),
             "" if score >= self.worst else f"case {case.name}: {score:.6g} is below worst = {self.worst:g}, a floor",
-            answer=_short(value),
+            answer=short(value),
             log=answer.stdout + answer.stderr,
-            digest=_digest(answer),
+            digest=digest_of(answer),
         )
 
     def _scored(self, case: Case, value: Any) -> float:
-        """What `score` gives. Raises what it raises of `Invalid`, and `_Misjudged` for all else."""
+        """What `score` gives. Raises what it raises of `Invalid`, and `Misjudged` for all else."""
         try:
             with within(self.score_seconds):
-                return _finite(self.score(_own(case), value))
-        except (Invalid, _Misjudged):
+                return finite(self.score(own_copy(case), value))
+        except (Invalid, Misjudged):
             raise
         except Late as late:
-            raise _Misjudged(f"{self._late('score', late)} for this answer") from late
+            raise Misjudged(f"{self._late('score', late)} for this answer") from late
         except (Exception, SystemExit) as error:
-            raise _Misjudged(f"score() could not judge this answer, it raised {self._told(error)}") from error
+            raise Misjudged(f"score() could not judge this answer, it raised {self._told(error)}") from error
 
     def _late(self, method: str, late: Late) -> str:
         return f"{method}() did not return within score_seconds = {self.score_seconds:g}{self._where(late)}"
@@ -377,109 +319,3 @@ class PythonTask(Task):
         from discovery.tasks.python.verification import verify
 
         return verify(self, files, provenance, ctx)
-
-
-def _finite(score: Any) -> float:
-    """What `score()` gave, as a float. Raises `_Misjudged`."""
-    try:
-        number = math.nan if isinstance(score, str | bytes) else float(score)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        told = "" if score is None else f" {score!r:.80}"
-        raise _Misjudged(f"score() must give a finite number; for this answer it gave {type(score).__name__}{told}")
-    return number
-
-
-def _name(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", value) is not None
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and value.strip() != ""
-
-
-def _real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _names(value: object) -> bool:
-    return isinstance(value, tuple | list) and all(map(_text, value))
-
-
-#: Attribute of a task to a test of its value, what is expected, and an example.
-_EXPECTED: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
-    "name": (_name, "letters, digits, - and _, a letter first", '"bin-packing"'),
-    "statement": (_text, "a text", '"Pack the items ..."'),
-    "entry": (lambda v: _text(v) and v.isidentifier() and not iskeyword(v), "the name of a function", '"pack"'),
-    "score_name": (_text, "a text", '"mean fill"'),
-    "worst": (_real, "a finite number", "0.0"),
-    "score_seconds": (lambda v: _real(v) and v > 0, "a number of seconds", "60.0"),
-    "online": (lambda v: v == "" or (_text(v) and v.isidentifier()), "the name of an argument", '"sizes"'),
-    "rounds": (lambda v: type(v) is int and 7 <= v <= 16, "a whole number from 7 to 16", "12"),
-    "alpha": (lambda v: _real(v) and 0 < v < 1, "a number between 0 and 1", "0.01"),
-    "preload": (_names, "a tuple of names of packages", '("numpy",)'),
-    "limits": (lambda v: isinstance(v, Limits), "discovery.sandbox.Limits", "Limits(cpu_seconds=5.0)"),
-}
-
-
-def _require(kind: type[PythonTask]) -> None:
-    for name, (holds, expected, example) in _EXPECTED.items():
-        hint = f"for example: {name} = {example}"
-        if not hasattr(kind, name):
-            raise TaskError(f"{kind.__name__} lacks `{name}`", hint=hint)
-        value = getattr(kind, name)
-        if not holds(value):
-            raise TaskError(f"{kind.__name__}.{name} must be {expected}; got {value!r:.80}", hint=hint)
-
-
-def _folder_of(kind: type[PythonTask]) -> Path:
-    """Where the module that defines `kind` lies; the current folder for one that no file defines."""
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return Path(file).resolve().parent if file else Path.cwd()
-
-
-def _version(folder: Path) -> str:
-    """A hash over the files right beside the task, but for hidden ones and pages: its code and its data."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".md", ".pyc"):
-            digest.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _explained(failure: Failure, source: str) -> str:
-    """What went wrong, with the candidate's line."""
-    shown = failure.stage == "run" or failure.stage == "import"
-    text = failure.message
-    if shown and failure.kind not in text:
-        text = f"{failure.kind}: {text}"
-    lines = source.splitlines()
-    if failure.line is None or not 1 <= failure.line <= len(lines):
-        return text
-    return f"{text}\n  line {failure.line}: {lines[failure.line - 1].strip()[:200]}"
-
-
-def _digest(answer: Answer) -> str:
-    digest = hashlib.sha256(json.dumps(answer.value, sort_keys=True).encode())
-    for name, array in sorted(answer.arrays.items()):
-        digest.update(f"{name}{array.dtype}{array.shape}".encode() + array.data)
-    return digest.hexdigest()
-
-
-def _own(case: Case) -> Case:
-    """A copy for one call of `score`, which may sort or empty what it gets: the next program has to meet the same."""
-    inputs = copy.deepcopy(dict(case.inputs))
-    try:
-        return Case(case.name, inputs, copy.deepcopy(case.hidden))
-    except Exception:  # it holds something that has no copy, such as an open file
-        return Case(case.name, inputs, case.hidden)
-
-
-def _short(value: Any) -> JSON:
-    """`value` with arrays as lists, when its text is short; else None."""
-    try:
-        text = json.dumps(value, default=lambda array: array.tolist())
-    except (TypeError, ValueError):
-        return None
-    return json.loads(text) if len(text) <= _SAMPLE_BYTES else None

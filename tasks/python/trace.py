@@ -11,7 +11,7 @@ from discovery.model import JSON
 
 if TYPE_CHECKING:
     from discovery.sandbox import Answer, Limits
-    from discovery.tasks.python.task import Case, Outcome
+    from discovery.tasks.python.case import Case, Outcome
 
 __all__ = ["Failure", "ended", "raised", "record"]
 
