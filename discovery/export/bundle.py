@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import keyword
 import math
+import re
 import shutil
 import sys
 from collections.abc import Collection, Mapping
@@ -39,8 +40,9 @@ _MAX_BYTES = 32 << 20
 
 
 def default_name(task: Task, key: str) -> str:
-    """A module name for program `key`: the task's name and the first six characters of the id."""
-    return f"{task.name.replace('-', '_')}_{key[:6]}"
+    """A module name for program `key`: the task's name, with _ for what no name of a module may hold, and the first six
+    characters of the id."""
+    return f"{re.sub(r'[^A-Za-z0-9]+', '_', task.name)}_{key[:6]}"
 
 
 def misnumbered(provenance: Mapping[str, JSON]) -> str:

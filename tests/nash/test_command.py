@@ -22,18 +22,19 @@ def discovery(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_what_a_run_finds_is_exported_and_verified(task: str, proposals: str, search: str, tmp_path: Path) -> None:
     run = ("run", task, "--max-proposals", proposals, "--seed", "1", "--search", search)
     assert discovery(*run, cwd=tmp_path).returncode == 0
-    exported = discovery("export", "@last", "--name", "found", "--to", ".", cwd=tmp_path)
+    exported = discovery("export", "@last", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
-    played = subprocess.run([sys.executable, "found.py"], cwd=tmp_path / "found", capture_output=True, text=True)
+    folder = tmp_path / exported.stdout.strip()
+    played = subprocess.run([sys.executable, f"{folder.name}.py"], cwd=folder, capture_output=True, text=True)
     assert played.returncode == 0 and "ok" in played.stdout
-    verified = discovery("verify", "found", "--json", cwd=tmp_path)
+    verified = discovery("verify", str(folder), "--json", cwd=tmp_path)
     report = json.loads(verified.stdout)
     assert verified.returncode == 0 and report["holds"], report
     checks = {check["name"]: check["detail"] for check in report["checks"]}
     assert "fresh games" in checks["games"]
-    page = tmp_path / "found" / "found.md"
+    page = folder / f"{folder.name}.md"
     page.write_text(page.read_text() + "Better than it is.\n")
-    assert discovery("verify", "found", cwd=tmp_path).returncode == 1
+    assert discovery("verify", str(folder), cwd=tmp_path).returncode == 1
 
 
 def test_a_program_is_checked_by_command(tmp_path: Path) -> None:
