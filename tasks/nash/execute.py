@@ -1,8 +1,9 @@
 """Programs on real games: payoffs in, a strategy profile and its regrets out.
 
-A step is taken when its value is needed, once for every expression: equal expressions have one value, also across
-cases. Where the assumption `wlog` fails, the two players are renamed into each other: the game is exchanged, and what
-was computed so far becomes its mirror image, so that the assumption holds for the very same strategies.
+A step is taken once for every expression: equal expressions have one value, also across cases. What a condition depends
+on, or all cases share, comes first, in the order of the program, as it does in an exported module: both draw the same
+random numbers. Where the assumption `wlog` fails, the two players are renamed into each other: the game is exchanged,
+and what was computed so far becomes its mirror image, so that the assumption holds for the very same strategies.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from numpy.typing import ArrayLike
 from discovery.tasks.nash import numerics
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.numerics import Payoffs, Profile, Vector
-from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
+from discovery.tasks.nash.program import (
+    Case,
+    Comparison,
+    Program,
+    Scalar,
+    Step,
+    assumed_steps,
+    outputs_of,
+    shared_steps,
+)
 
 __all__ = ["Outcome", "Override", "execute"]
 
@@ -73,12 +83,16 @@ def execute(
     run = _Run(game, {}, delta, np.random.default_rng(seed), override)
     exchanged = None
     first = program.cases[0]
-    if first.swap is not None and first.wlog is not None and run.fails(first, first.wlog):
-        exchanged = (first.swap[0] - 1, first.swap[1] - 1)
-        run = run.mirrored(first, exchanged)
-    chosen = next(i for i, case in enumerate(program.cases) if case.when is None or run.holds(case, case.when))
-    case = program.cases[chosen]
-    values = {name: run.value(case, name) for step in case.steps for name in _outputs(step)}
+    if first.swap is not None and first.wlog is not None:
+        run.take(first, assumed_steps(first))
+        if run.fails(first, first.wlog):
+            exchanged = (first.swap[0] - 1, first.swap[1] - 1)
+            run = run.mirrored(first, exchanged)
+    for chosen, case in enumerate(program.cases):
+        run.take(case, shared_steps(program.cases[chosen:]))
+        if case.when is None or run.holds(case, case.when):
+            break
+    values = run.take(case, case.steps)
     strategies = [[values[name] for name in names] for names in case.strategies]
     found = numerics.best_profile(run.payoffs, strategies)
     if exchanged is not None:
@@ -94,13 +108,17 @@ class _Run:
     rng: np.random.Generator
     override: Override | None
 
+    def take(self, case: Case, steps: Sequence[Step]) -> dict[str, Any]:
+        """The values of some steps by name, taken in order."""
+        return {name: self.value(case, name) for step in steps for name in outputs_of(step)}
+
     def value(self, case: Case, name: str) -> Any:
         """The strategy or number called `name`."""
         tree = case.trees[name]
         if tree not in self.memo:
-            step = next(each for each in case.steps if name in _outputs(each))
+            step = next(each for each in case.steps if name in outputs_of(each))
             found = self.computed(case, step) if isinstance(step, Scalar) else self.called(case, step)
-            self.memo.update(zip((case.trees[each] for each in _outputs(step)), found, strict=True))
+            self.memo.update(zip((case.trees[each] for each in outputs_of(step)), found, strict=True))
         return self.memo[tree]
 
     def argument(self, case: Case, argument: Any) -> Any:
@@ -155,7 +173,3 @@ class _Run:
         payoffs = numerics.exchanged_payoffs(self.payoffs, *pair)
         memo = {case.trees[name]: self.memo[image] for name, image in case.images.items()}
         return _Run(payoffs, memo, self.delta, self.rng, self.override)
-
-
-def _outputs(step: Step) -> tuple[str, ...]:
-    return (step.output,) if isinstance(step, Scalar) else step.outputs

@@ -20,7 +20,17 @@ from typing import Any
 
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.export_parts import MODULE
-from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step, Tree
+from discovery.tasks.nash.program import (
+    Case,
+    Comparison,
+    Program,
+    Scalar,
+    Step,
+    Tree,
+    assumed_steps,
+    outputs_of,
+    shared_steps,
+)
 
 __all__ = ["nash_module"]
 
@@ -170,7 +180,7 @@ class _Solve:
         lines: list[str] = []
         first = self.program.cases[0]
         if first.swap is not None and first.wlog is not None:
-            lines += self.steps(first, [s for s in first.steps if _outputs(s)[0] in first.images])
+            lines += self.steps(first, assumed_steps(first))
             lines += self.exchange(first)
         lines += self.cases(self.program.cases)
         if first.swap is not None:
@@ -198,9 +208,7 @@ class _Solve:
         ]
 
     def cases(self, cases: Sequence[Case]) -> list[str]:
-        shared = [set(case.trees.values()) for case in cases]
-        common = [s for s in cases[0].steps if all(cases[0].trees[_outputs(s)[0]] in each for each in shared)]
-        lines = self.steps(cases[0], common)
+        lines = self.steps(cases[0], shared_steps(cases))
         if len(cases) == 1:
             chosen = [[self.held[cases[0].trees[name]] for name in names] for names in cases[0].strategies]
             written = ", ".join(f"[{', '.join(names)}]" for names in chosen)
@@ -218,7 +226,7 @@ class _Solve:
     def steps(self, case: Case, steps: Sequence[Step]) -> list[str]:
         lines = []
         for step in steps:
-            if case.trees[_outputs(step)[0]] in self.held:
+            if case.trees[outputs_of(step)[0]] in self.held:
                 continue
             if isinstance(step, Call):
                 lines.append(f"{', '.join(self.name(case, each) for each in step.outputs)} = {self.call(case, step)}")
@@ -292,7 +300,3 @@ def _number(value: Fraction) -> tuple[str, int]:
     if value.denominator == 1:
         return str(value.numerator), 3 if value >= 0 else 0
     return f"{value.numerator} / {value.denominator}", 2 if value >= 0 else 0
-
-
-def _outputs(step: Step) -> tuple[str, ...]:
-    return (step.output,) if isinstance(step, Scalar) else step.outputs

@@ -21,7 +21,21 @@ from discovery.model import content_key
 from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.vocabulary import COMMUTATIVE, Words, words
 
-__all__ = ["Case", "Comparison", "Program", "Scalar", "Step", "Tree", "digests", "image", "images", "tree"]
+__all__ = [
+    "Case",
+    "Comparison",
+    "Program",
+    "Scalar",
+    "Step",
+    "Tree",
+    "assumed_steps",
+    "digests",
+    "image",
+    "images",
+    "outputs_of",
+    "shared_steps",
+    "tree",
+]
 
 #: Digest of an expression: equal digests mean equal expressions. The order of a sum or product does not matter, else
 #: merging `b * a` into `a * b` would hide that an assumption turns into its mirror image.
@@ -75,6 +89,22 @@ class Case:
     when: Comparison | None
     trees: Mapping[str, Tree]
     images: Mapping[str, Tree]
+
+
+def shared_steps(cases: Sequence[Case]) -> list[Step]:
+    """The steps that all of `cases` take, in the order of the first: they come before it is decided which holds."""
+    trees = [set(case.trees.values()) for case in cases]
+    return [step for step in cases[0].steps if all(cases[0].trees[outputs_of(step)[0]] in each for each in trees)]
+
+
+def assumed_steps(case: Case) -> list[Step]:
+    """The steps that the assumption of `case` depends on, in order."""
+    return [step for step in case.steps if outputs_of(step)[0] in case.images]
+
+
+def outputs_of(step: Step) -> tuple[str, ...]:
+    """The names that a step gives values."""
+    return (step.output,) if isinstance(step, Scalar) else step.outputs
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,27 @@ a: P1 = BestResponse(b)
 c: P1 = Mix(a, x, (v + v - w) / (1 + v * w) - w * v)
 """,
     ),
+    "drawn in the order of the program, not of the condition": (
+        2,
+        """
+y: P2 = Random()
+x: P1 = Random()
+wlog(f1(x, y) >= f2(x, y))
+a: P1 = Mix(x, x, 1/2)
+b: P2 = BestResponse(a)
+""",
+    ),
+    "drawn before a branch": (
+        2,
+        """
+y: P2 = Random()
+x: P1 = Random()
+if f1(x, y) >= 1/2:
+    b: P1 = BestResponse(y)
+else:
+    b: P2 = BestResponse(x)
+""",
+    ),
     "branches": (
         3,
         """

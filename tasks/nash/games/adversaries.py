@@ -25,7 +25,7 @@ from discovery.tasks.nash.blocks import Call
 from discovery.tasks.nash.compiler.guarantee import best_mixture
 from discovery.tasks.nash.compiler.system import System
 from discovery.tasks.nash.games.pool import POOL, Game, transposed
-from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step
+from discovery.tasks.nash.program import Case, Comparison, Program, Scalar, Step, outputs_of
 from discovery.tasks.nash.proof.counterexample import Counterexample, violations
 
 __all__ = ["Adversary", "adversary"]
@@ -103,7 +103,7 @@ class _Run:
 
     def with_(self, step: Step, outputs: Sequence[Any], extra: dict[str, Fraction]) -> _Run:
         one, two = list(self.strategies[0]), list(self.strategies[1])
-        names = _outputs(step)
+        names = outputs_of(step)
         if isinstance(step, Call):
             for kind, value in zip(step.overload.outputs, outputs, strict=True):
                 if kind.startswith("P"):
@@ -195,10 +195,6 @@ class _Search:
 
 def _is_known(side: str | Fraction, run: _Run) -> bool:
     return not isinstance(side, str) or side in run.names
-
-
-def _outputs(step: Step) -> tuple[str, ...]:
-    return (step.output,) if isinstance(step, Scalar) else step.outputs
 
 
 _Option: TypeAlias = "tuple[Sequence[Any], dict[str, Fraction]]"
