@@ -189,7 +189,7 @@ def kills(proposals: int = 200, times: int = 20) -> None:
         with model("constant", 0.05) as (url, log):
             command = [sys.executable, "-m", "discovery", *arguments(url, proposals), *window]
             moments: list[float] = []
-            known: list[set[str]] = []
+            known: list[Counter[str]] = []
             run: Path | None = None
             for _ in range(times):
                 start = (
@@ -198,8 +198,8 @@ def kills(proposals: int = 200, times: int = 20) -> None:
                     else [sys.executable, "-m", "discovery", "resume", str(run), "--display", "none"]
                 )
                 process = subprocess.Popen(start, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                enough = (len(known[-1]) if known else 0) + rng.randint(1, 2 * proposals // times)
-                while process.poll() is None and (run is None or len(_prompts(run)) < enough):
+                enough = (known[-1].total() if known else 0) + rng.randint(1, 2 * proposals // times)
+                while process.poll() is None and (run is None or _prompts(run).total() < enough):
                     time.sleep(rng.uniform(0.01, 0.1))
                     run = next((path.parent for path in folder.glob("runs/*/run.db")), None)
                 process.kill()
@@ -209,34 +209,36 @@ def kills(proposals: int = 200, times: int = 20) -> None:
                 known.append(_prompts(run))
             end = [sys.executable, "-m", "discovery", "resume", str(run), "--display", "none"]
             subprocess.run(end, cwd=folder, capture_output=True, check=True)
-        twice = sum(
-            prompt in paid
-            for moment, paid in zip(moments, known, strict=True)
-            for arrived, prompt in zip(log[0].arrived, log[0].prompts, strict=True)
-            if arrived > moment
-        )
+        whole, twice = _prompts(calm), 0  # a second repair can have the prompt of the first
+        asked = list(zip(log[0].arrived, log[0].prompts, strict=True))
+        for moment, until, paid in zip(moments, [*moments[1:], math.inf], known, strict=True):
+            twice += (
+                Counter(prompt for arrived, prompt in asked if moment < arrived <= until) - (whole - paid)
+            ).total()
         last = _prompts(run)
-        lost = sum(len(paid - last) for paid in known)
-        again = sum(count - 1 for count in Counter(log[0].prompts).values())
+        lost = sum((paid - last).total() for paid in known)
+        again = (Counter(log[0].prompts) - whole).total()
         with Journal.open(run) as one, Journal.open(calm) as other:
             programs = [[row.source for row in journal.proposals()] for journal in (one, other)]
     same = "the same" if programs[0] == programs[1] else "DIFFERENT"
     what = f"{times} kills in {proposals} proposals: replies paid twice, lost"
     print(f"| {what} | {twice}, {lost} | 0, 0 | OpenEvolve loses 29 of 80 |")
     print(f"| the same: programs against an undisturbed run | {same} | the same | |")
-    print(f"| the same: requests sent again, on their way when the process was killed | {again} of {len(last)} | | |")
+    print(
+        f"| the same: requests sent again, on their way when the process was killed | {again} of {last.total()} | | |"
+    )
 
 
-def _prompts(run: Path) -> set[str]:
-    """Hashes of the prompts that the journal holds a reply to."""
+def _prompts(run: Path) -> Counter[str]:
+    """Hashes of the prompts that the journal holds replies to, and how many."""
     from discovery.model import content_key
     from discovery.store import Journal
 
     with Journal.open(run) as journal:
-        return {
+        return Counter(
             content_key(json.dumps([{"role": role, "content": text} for role, text in call.prompt]))
             for call in journal.model_calls()
-        }
+        )
 
 
 PARTS = {"latency": latency, "rate": rate, "memory": memory, "kills": kills}
