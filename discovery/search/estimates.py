@@ -47,7 +47,7 @@ class Estimates:
     """See the module.
 
     Args:
-        stage: Name of the last stage: only what reached it can be an elite. "" for every stage.
+        stage: Name of the last stage: only what reached it, or has a proof before, can be an elite. "" for every stage.
     """
 
     def __init__(self, stage: str = "") -> None:
@@ -69,8 +69,8 @@ class Estimates:
         return self._known.get(key) is not None
 
     def last_stage(self, outcome: Outcome) -> bool:
-        """Whether the outcome is one of the last stage."""
-        return self._stage in ("", outcome.verdict.stage)
+        """Whether the outcome is one of the last stage, or a proof: no later stage could say more."""
+        return self._stage in ("", outcome.verdict.stage) or outcome.verdict.status == "proved"
 
     def value(self, key: str) -> float:
         """The estimate; -inf for a program without one."""
@@ -95,7 +95,7 @@ class Estimates:
         return self._noise_squares / self._noise_degrees if self._noise_degrees else 0.0
 
     def best(self, count: int) -> list[str]:
-        """The best programs that reached the last stage, by their estimates, the best first; at most POOL."""
+        """The best programs that are judged to the end, by their estimates, the best first; at most POOL."""
         ranked = sorted(((self.value(key), -age, key) for _, age, key in self._pool), reverse=True)
         return [key for _, _, key in ranked[:count]]
 

@@ -450,6 +450,14 @@ def test_the_best_are_ranked_by_their_estimates() -> None:
     assert key(1) not in estimates.best(9)
 
 
+def test_a_proof_counts_wherever_it_was_found() -> None:
+    """Nothing could be added to it, so no later stage judged the program."""
+    estimates = Estimates("full")
+    estimates.tell(told(0, 0.5, stage="full"))
+    estimates.tell(Outcome(2, Proposal(1, "mutate"), key(1), Verdict("proved", 0.9, stage="probe")))
+    assert estimates.best(2) == [key(1), key(0)]
+
+
 # The bandit
 
 
