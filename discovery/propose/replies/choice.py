@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["announced", "meant", "retracts"]
+__all__ = ["announced", "has_idea", "meant", "retracts"]
 
 _FINAL = (
     r"final(?:ly|e|es)?|corrected|correction|fix(?:ed)?|improved|updated|revised|complete|full|whole|together|combined"
     r"|(?:new|better|best) (?:version|program|one|rule|algorithm|code)|instead|wait|actually|mistake|oops|submit"
-    r"|my answer|should (?:be|read)|answer is|corregido|korrigiert\w*|endgültig\w*"
+    r"|my answer|mine|should (?:be|read)|answer is|corregido|korrigiert\w*|endgültig\w*"
 )
 _ASIDE = (
     r"original(?:ly)?|current(?:ly)?|existing|before|previous(?:ly)?|old|baseline|parent|seed|draft|comparison"
@@ -19,6 +19,7 @@ _ASIDE = (
     r"|choice|either|could also|entwurf|borrador|brouillon"
 )
 _FINAL_WORD = re.compile(rf"\b(?:{_FINAL})\b|最终|修正|最終|итог|исправлен", re.I)
+_IDEA = re.compile(r"^\W{0,9}idea\b", re.I | re.M)
 _WORDS = re.compile(rf"{_FINAL_WORD.pattern}|\b(?:{_ASIDE})\b", re.I)
 
 #: Sentences behind a program that take some of it back.
@@ -59,6 +60,11 @@ def meant(programs: Sequence[tuple[str, str]]) -> int | None:
     grown = all(texts[number] <= texts[last] for number in left)
     final = said[last] == "final" and all(words[number] != words[last] for number in left[:-1])
     return last if len(left) == 1 or final or grown else None
+
+
+def has_idea(prose: str) -> bool:
+    """Whether the text before a program holds the line with its idea, as the answer's does."""
+    return bool(_IDEA.search(prose))
 
 
 def announced(prose: str) -> Literal["final", "aside", ""]:

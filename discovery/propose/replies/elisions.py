@@ -73,14 +73,15 @@ def merged(part: str, base: str) -> str | None:
     """`base` with the top-level definitions of `part` in place of its own; new ones stand before the last.
 
     Returns:
-        None when either is no Python, nothing of `base` would change, nothing of it would stay, or what stays calls a
-        function that takes other arguments now.
+        None when either is no Python, nothing of `base` would change, nothing of it would stay, or what stays uses a
+        function whose arguments are others now, by number or by name.
     """
     ours, theirs = _definitions(part), _definitions(base)
     if not ours.keys() & theirs.keys() or theirs.keys() <= ours.keys():
         return None
     stays = "\n".join(text for name, (_, _, text) in theirs.items() if name not in ours)
-    if any(re.search(rf"\b{re.escape(name)}\(", stays) for name in _reshaped(part, base)):
+    used = {node.id for node in ast.walk(ast.parse(stays)) if isinstance(node, ast.Name)}
+    if used & _reshaped(part, base):
         return None
     lines = base.rstrip("\n").split("\n")
     new = [text for name, (_, _, text) in ours.items() if name not in theirs]
@@ -93,19 +94,28 @@ def merged(part: str, base: str) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def _reshaped(part: str, base: str) -> list[str]:
-    """Names of the functions of `base` that take other arguments in `part`."""
+def _reshaped(part: str, base: str) -> set[str]:
+    """Names of the functions of `base` that take other arguments in `part`; more that may be left out are none."""
     old, new = _arguments(base), _arguments(part)
-    return [name for name, taken in new.items() if name in old and taken != old[name]]
+    return {name for name in old.keys() & new.keys() if not _goes_for(old[name], new[name])}
 
 
-def _arguments(source: str) -> dict[str, tuple[int, int]]:
-    """For each function at the top, how many arguments it needs, and how many it takes by position."""
-    return {
-        node.name: (len(node.args.args) - len(node.args.defaults), len(node.args.args))
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef)
-    }
+def _arguments(source: str) -> dict[str, ast.arguments]:
+    """For each function at the top, what it takes."""
+    return {node.name: node.args for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+def _goes_for(old: ast.arguments, new: ast.arguments) -> bool:
+    """Whether what calls a function that takes `old` may call one that takes `new`."""
+    ours, theirs = ([arg.arg for arg in (*each.posonlyargs, *each.args)] for each in (old, new))
+    by_name = [{arg.arg for arg in each.kwonlyargs} for each in (old, new)]
+    needed = len(theirs) - len(new.defaults)
+    return (
+        ours == theirs[: len(ours)]
+        and needed <= len(ours) - len(old.defaults)
+        and by_name[0] == by_name[1]
+        and [bool(old.vararg), bool(old.kwarg)] == [bool(new.vararg), bool(new.kwarg)]
+    )
 
 
 def _definitions(source: str) -> dict[str, tuple[int, int, str]]:

@@ -9,7 +9,18 @@ from typing import Literal, NamedTuple
 
 from discovery.propose.replies.mend import mended
 
-__all__ = ["Names", "alters", "belonging", "continued", "goes_on", "leaves_open", "names_of", "parsed", "renamed"]
+__all__ = [
+    "Names",
+    "alters",
+    "belonging",
+    "continued",
+    "goes_on",
+    "leaves_open",
+    "names_of",
+    "parsed",
+    "renamed",
+    "threaded",
+]
 
 _OVERLAP = 40  # lines that a piece may say again of the one before it
 
@@ -153,6 +164,19 @@ def belonging(texts: Sequence[str], chosen: int) -> list[int]:
             parts.append(number)
             assigned |= there.assigned
     return sorted(parts)
+
+
+def threaded(texts: Sequence[str]) -> bool:
+    """Whether all pieces are one list of statements: none binds a name of another, and wherever the list is divided,
+    something behind uses what is bound before."""
+    names = [names_of(text) for text in texts]
+    bound = [name for each in names for name in each.bound]
+    if len(texts) < 2 or len(set(bound)) < len(bound) or any(each.defined for each in names):
+        return False
+    return all(
+        frozenset().union(*(each.bound for each in names[:at])) & frozenset().union(*(each.free for each in names[at:]))
+        for at in range(1, len(names))
+    )
 
 
 def alters(part: str, text: str) -> Literal["functions", "lines", ""]:

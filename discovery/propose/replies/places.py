@@ -66,6 +66,7 @@ def _apply_one(lines: list[str], edit: Edit, name: str) -> list[str]:
     search, replace = edit.search.split("\n"), edit.replace.split("\n") if edit.replace.strip() else []
     if not edit.search.strip():
         raise EditFailed(f"{name} has nothing between SEARCH and =======; copy there the lines to be replaced")
+    search, replace = _whole_lines(lines, search, replace, name)
     try:
         start, end = _place(lines, search, name, edit)
     except EditFailed:
@@ -76,11 +77,47 @@ def _apply_one(lines: list[str], edit: Edit, name: str) -> list[str]:
         replace = [_TOKEN.sub(lambda found: names.get(found[0], found[0]), line) for line in replace]
     if start < 0:
         return lines
-    if end - start == 1 and len(search) == 1 and lines[start].count(edit.search) == 1 and len(replace) <= 1:
-        return [*lines[:start], lines[start].replace(edit.search, edit.replace), *lines[end:]]
+    within = not lines[start].strip().startswith(edit.search.strip())
+    if end - start == 1 == len(search) and lines[start].count(edit.search) == 1 and (within or len(replace) <= 1):
+        return [*lines[:start], *lines[start].replace(edit.search, edit.replace).split("\n"), *lines[end:]]
     there = lines[start:end]
     replace = expand(replace, there) or replace
     return [*lines[:start], *_settled(replace, search, there), *lines[end:]]
+
+
+def _whole_lines(lines: list[str], search: list[str], replace: list[str], name: str) -> tuple[list[str], list[str]]:
+    """`search` and `replace` with the program's line in place of the last, where that is only its beginning.
+
+    Raises:
+        EditFailed: `replace` does not end with that beginning too, so that nothing says what becomes of the rest.
+    """
+    wanted = [_squeezed(line) for line in search if line.strip()]
+    if (len(wanted) == 1 and len(replace) < 2) or _exact(lines, search, _squeezed) or not wanted[-1]:
+        return search, replace
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    for last in range(len(wanted) - 1, len(filled)):
+        run = [_squeezed(lines[number]) for number in filled[last - len(wanted) + 1 : last + 1]]
+        if run[:-1] != wanted[:-1] or not _begins(wanted[-1], run[-1]):
+            continue
+        whole, part = lines[filled[last]].strip(), next(line for line in reversed(search) if line.strip())
+        if not replace or _squeezed(replace[-1]) != wanted[-1]:
+            raise _half(name, part, filled[last], whole)
+        at = max(number for number, line in enumerate(search) if line.strip())
+        indents = [line[: len(line) - len(line.lstrip())] for line in (part, replace[-1])]
+        return [*search[:at], indents[0] + whole], [*replace[:-1], indents[1] + whole]
+    return search, replace
+
+
+def _begins(part: str, line: str) -> bool:
+    """Whether `part` is only a beginning of `line`, of which more than a colon is missing."""
+    return line.startswith(part) and line[len(part) :] not in ("", ":")
+
+
+def _half(name: str, part: str, number: int, whole: str) -> EditFailed:
+    return EditFailed(
+        f"{name}: the last line of its SEARCH text, {part.strip()!r}, is only the beginning of line {number + 1} of the"
+        f" program, {whole.strip()!r}: copy the line whole"
+    )
 
 
 def _place(lines: list[str], search: list[str], name: str, edit: Edit) -> tuple[int, int]:
@@ -180,6 +217,11 @@ def _closest(lines: list[str], search: list[str], name: str) -> tuple[int, int]:
     elsewhere = max((rate for rate, low, high in rated if high <= start or low >= end), default=0.0)
     enough = ALIKE[len(wanted) == 1]
     if best >= enough and best - elsewhere >= _LEAD:
+        part, ends = next(line for line in reversed(search) if line.strip()), [at for at in filled if at >= end - 1][:2]
+        if _squeezed(part) and _squeezed(lines[end - 1]) != _squeezed(part):
+            for at in ends:
+                if _begins(_squeezed(part), _squeezed(lines[at])):
+                    raise _half(name, part, at, lines[at])
         return start, end
     shown = "\n".join(f"{number + 1:4} | {lines[number]}" for number in range(start, min(end, start + 8)))
     why = "is nowhere in the program" if best < enough else "is much like several places"

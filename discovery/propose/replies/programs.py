@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from discovery.model import Program
 from discovery.propose.replies import candidates as made
 from discovery.propose.replies.blocks import Block
-from discovery.propose.replies.choice import announced, meant, retracts
+from discovery.propose.replies.choice import announced, has_idea, meant, retracts
 from discovery.propose.replies.elisions import merged
 from discovery.propose.replies.ends import repeats
 from discovery.propose.replies.judge import Candidate, Found, Judge
 from discovery.propose.replies.layout import Layout
 from discovery.propose.replies.mend import mended, normal
-from discovery.propose.replies.parts import alters, belonging, names_of
+from discovery.propose.replies.parts import alters, belonging, names_of, threaded
 from discovery.propose.replies.spans import CODE
 from discovery.propose.replies.troubles import Unreadable
 
@@ -35,6 +35,10 @@ def written(layout: Layout, judge: Judge, base: Program | None) -> Found | None:
     """
     source = "" if base is None else base.source
     blocks = layout.blocks
+    aside = any(announced(layout.before(number)) == "aside" for number in range(len(blocks)))
+    one = not aside and threaded([block.text for block in blocks])
+    if one and (found := judge.first(made.joined(blocks, source))) is not None:
+        return found
     readings = [judge.first(made.repaired(block, source)) for block in blocks]
     if any(readings):
         return _Choice(layout, judge, readings, "" if base is None else base.key).found()
@@ -70,12 +74,23 @@ class _Choice:
     def _meant(self) -> int:
         accepted = {number: found for number, found in enumerate(self._readings) if found is not None}
         new = {number: found for number, found in accepted.items() if found.program.key != self._known} or accepted
-        last = sorted({found.program.key: number for number, found in new.items()}.values())  # of equal ones the last
+        texts = {number: (found.program.key, names_of(found.program.source).bound) for number, found in new.items()}
+        last = sorted({same: number for number, same in texts.items()}.values())  # of equal ones the last
         chosen = meant([(self._layout.before(number), self._layout.blocks[number].text) for number in last])
         if chosen is None:
             message = f"the reply holds {len(last)} different programs, and nothing says which is meant: write only one"
             raise Unreadable("no program", message)
+        self._check_answer(last[chosen], sorted(accepted.keys() - new.keys()))
         return last[chosen]
+
+    def _check_answer(self, number: int, parents: Sequence[int]) -> None:
+        """Beside its parent a program may be another one that the prompt shows, unless it is said to be the answer."""
+        shown = [parent for parent in parents if announced(self._layout.before(parent)) != "aside"]
+        before = self._layout.before(number)
+        if not shown or announced(before) == "final" or (has_idea(before) and shown[-1] < number):
+            return
+        message = "the reply shows its parent and another program, and does not say which is its answer: write only one"
+        raise Unreadable("no program", message)
 
     def _check_end(self, number: int) -> None:
         """A block that was cut off may be another program; one that repeats this one, or holds no code, is none."""
