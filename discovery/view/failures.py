@@ -127,7 +127,7 @@ def _outcomes(found: Mapping[str, JSON]) -> Table:
     for operator in judged:
         table.add_column(one_line(operator, 20), justify="right", no_wrap=True)
     table.add_column("all", justify="right", no_wrap=True)
-    table.add_column("commonest message", overflow="ellipsis", no_wrap=True)
+    table.add_column("commonest message")  # wraps, so that no name is cut
     for entry in found["classes"]:
         cells = [_cell(entry["operators"].get(operator, 0), total) for operator, total in judged.items()]
         message = one_line(entry["message"], _EXAMPLE)
@@ -141,10 +141,13 @@ def _cell(count: int, total: int) -> str:
 
 
 def _replies(agent: Mapping[str, JSON]) -> Table:
-    """A row per trouble."""
+    """A row per trouble; recovered are the proposals that became a program in the end."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("trouble", "replies", "proposals", "with a program in the end", "models", "meaning"):
-        table.add_column(name, justify="left" if name in ("trouble", "models", "meaning") else "right", no_wrap=True)
+    table.add_column("trouble", no_wrap=True)
+    for name in ("replies", "proposals", "recovered"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("models")
+    table.add_column("meaning")
     for entry in agent["troubles"]:
         models = ", ".join(f"{one_line(model, 30)} {count}" for model, count in entry["models"].items())
         counts = (str(entry[name]) for name in ("count", "proposals", "recovered"))

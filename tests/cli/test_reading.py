@@ -125,6 +125,15 @@ def test_a_narrow_terminal_cuts_no_name_and_no_number(cli: Cli, monkeypatch: pyt
     assert [cli(*verb)[1].split() for verb in (("list",), ("show", "alpha", "--programs"))] == whole
 
 
+def test_a_long_message_cuts_no_class_and_no_operator(home: Path, cli: Cli) -> None:
+    with Journal.open(home / "runs" / "alpha", write=True) as journal:
+        refused = Verdict("invalid", message="too long a message " * 20)
+        journal.add_rejection(Proposal(9, "mutate", (KEYS["d"],)), "nonsense", refused)
+    head, *rows = cli("show", "alpha", "--failures")[1].splitlines()
+    assert head.split()[:6] == ["class", "stage", "cross", "mutate", "seed", "all"]
+    assert {row.split()[0] for row in rows if not row.startswith(" ")} == {"rejected", "error", "invalid", "judged"}
+
+
 def test_list_of_nothing_and_of_damage(home: Path, cli: Cli) -> None:
     code, out, err = cli("list", "--out", "nowhere")
     assert (code, out) == (0, "") and "no runs in nowhere" in err
