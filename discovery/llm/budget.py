@@ -31,11 +31,6 @@ class Limits:
     tokens: int | None = None
     calls: int | None = None
 
-    @property
-    def on_size(self) -> bool:
-        """Whether it matters how much one reply costs."""
-        return self.usd is not None or self.tokens is not None
-
 
 @dataclass(frozen=True)
 class Amount:
