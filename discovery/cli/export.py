@@ -61,5 +61,5 @@ def command(
     for alarm in alarms.get(key, []):
         say(f"ALARM: {alarm}; its evidence says so")
     if key not in {entry["key"] for entry in confirmed}:
-        seed = "; it is one of those that the run began with" if origin == "seed" else ""
+        seed = "; it is a seed program, with which the run began" if origin == "seed" else ""
         say(f"note: this program is not confirmed{seed}; its evidence says so")

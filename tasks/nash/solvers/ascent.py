@@ -39,9 +39,7 @@ _STEPS, _ITERATIONS = 30, 20_000
 _REGIMES = 9
 
 
-def ascend(
-    system: System, *, starts: int, lines: Collection[int], enough: float, seconds: float = 60.0
-) -> dict[str, Any]:
+def ascend(system: System, *, starts: int, lines: Collection[int], enough: float) -> dict[str, Any]:
     """The worst state of `system` that is found from some starts.
 
     Args:
@@ -49,7 +47,6 @@ def ascend(
         starts: How many; the first holds all weights of a stationary point equal, the others are random and repeat.
         lines: Which lines to keep.
         enough: A value at which nothing more is looked for.
-        seconds: Of no effect; limits are of work.
 
     Returns:
         `value` (None where no start has a state) and `point` (name to value, regrets included; of what no constraint

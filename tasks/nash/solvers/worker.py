@@ -64,6 +64,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         if call == "ascend":
             from discovery.tasks.nash.solvers.ascent import ascend
 
+            del request["seconds"]  # whoever asks keeps that limit
             return ascend(**request)
         from discovery.tasks.nash.solvers.scip import estimate
 
